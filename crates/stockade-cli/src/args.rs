@@ -1,0 +1,232 @@
+//! The command line as typed. No I/O: what is parsed here becomes a policy in [`crate::policy`].
+
+mod mount;
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::builder::{PossibleValuesParser, TypedValueParser};
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use stockade::{Base, Bytes, Control, Cpus, Limit, NetworkMode, SyscallProfile};
+
+pub(crate) use mount::{BindArg, EnvArg, TmpfsArg};
+
+const EXAMPLES: &str = "\
+Examples:
+  stockade run -- python3 -c 'print(1 + 1)'
+  stockade run --memory 64MiB --wall-time 5s --ro ./data:/data -- python3 /data/job.py
+  stockade run --policy judge.toml --report report.json -- ./solution < input.txt
+  stockade doctor
+";
+
+const STATUS: &str = "\
+Exit status:
+  the program's own; 128 + N if signal N killed it
+  124  a limit or a refusal stopped it (one line on standard error says which)
+  125  Stockade could not start it: bad policy, unmet control, missing program
+  2    the command line was misused
+
+Standard input, output and error stream through as they come. Standard input is read ahead of the
+program; in a shell loop that reads its own input, add `< /dev/null`. Ctrl-C kills the program;
+a second one ends Stockade at once, and the program with it.
+
+Sizes are written 4096, 64KiB, 1.5GiB; times 500ms, 2s, 1.5 (seconds), 1m30s. A limit is lifted
+only by writing `unlimited`. An option replaces what the policy file says; --ro, --rw, --tmpfs,
+--env and --best-effort add to it, and a mount replaces one of the same target.
+
+Examples:
+  stockade run -- python3 -c 'print(1 + 1)'
+  stockade run --memory 64MiB --cpu-time 2s --ro ./data:/data -- python3 /data/job.py
+  stockade run --base empty --ro ./solution:/solution --syscalls strict -- /solution < input.txt
+  stockade run --rw .:/src --cwd /src --best-effort memory --report - -- make
+";
+
+/// Run programs you do not trust.
+#[derive(Debug, Parser)]
+#[command(name = "stockade", version, after_help = EXAMPLES, disable_help_subcommand = true)]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Run a program inside a sandbox
+    #[command(
+        after_help = STATUS,
+        override_usage = "stockade run [OPTIONS] [--] <PROGRAM> [ARGS]..."
+    )]
+    Run(Box<RunArgs>),
+    /// Show what this host can enforce, and the fix for what it cannot
+    Doctor {
+        /// Print JSON instead of a table
+        #[arg(long)]
+        json: bool,
+    },
+    /// Check or show a policy file
+    Policy {
+        #[command(subcommand)]
+        command: PolicyCommand,
+    },
+    /// Show the version and the architecture
+    Version,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum PolicyCommand {
+    /// Say whether a policy file is good; exit status 1 if it is not
+    Check {
+        /// The policy: JSON if its name ends in `.json`, else TOML
+        #[arg(value_name = "FILE")]
+        file: PathBuf,
+    },
+    /// Print a policy with every key spelled out
+    Show {
+        /// The policy: JSON if its name ends in `.json`, else TOML; the defaults if left out
+        #[arg(value_name = "FILE")]
+        file: Option<PathBuf>,
+        /// Print JSON instead of TOML
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+/// Which backend runs the program; `Auto` goes by what the program is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum BackendArg {
+    Auto,
+    Namespace,
+    Wasm,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct RunArgs {
+    /// The program: a path inside the sandbox, or a name looked up in its PATH
+    #[arg(value_name = "PROGRAM")]
+    pub(crate) program: OsString,
+
+    /// Its arguments
+    #[arg(value_name = "ARGS", trailing_var_arg = true, allow_hyphen_values = true)]
+    pub(crate) args: Vec<OsString>,
+
+    /// What runs it: namespaces for native programs, or WebAssembly; the report says which
+    #[arg(long, value_name = "BACKEND", default_value = "auto")]
+    pub(crate) backend: BackendArg,
+
+    /// Start from this policy: JSON if its name ends in `.json`, else TOML
+    #[arg(long, value_name = "FILE")]
+    pub(crate) policy: Option<PathBuf>,
+
+    /// Accept these controls weaker than asked; the report says how they were enforced
+    #[arg(long, value_name = "CONTROL,…", value_delimiter = ',', hide_possible_values = true,
+        value_parser = named(Control::ALL.map(|control| (control.name(), control))))]
+    pub(crate) best_effort: Vec<Control>,
+
+    /// Write the report as JSON when the run is over; `-` is standard error
+    #[arg(long, value_name = "FILE")]
+    pub(crate) report: Option<PathBuf>,
+
+    #[command(flatten)]
+    pub(crate) limits: LimitArgs,
+
+    #[command(flatten)]
+    pub(crate) files: FileArgs,
+
+    #[command(flatten)]
+    pub(crate) process: ProcessArgs,
+}
+
+#[derive(Debug, Default, Args)]
+#[command(next_help_heading = "Limits")]
+pub(crate) struct LimitArgs {
+    /// Memory of the whole workload, in-memory files included
+    #[arg(long, value_name = "SIZE")]
+    pub(crate) memory: Option<Limit<Bytes>>,
+    /// CPU time, summed over all tasks
+    #[arg(long, value_name = "TIME")]
+    pub(crate) cpu_time: Option<Limit<Duration>>,
+    /// Time from start to end, sleeping included
+    #[arg(long, value_name = "TIME")]
+    pub(crate) wall_time: Option<Limit<Duration>>,
+    /// Share of CPU time: 0.5 is half a core
+    #[arg(long, value_name = "CORES")]
+    pub(crate) cpus: Option<Cpus>,
+    /// Tasks alive at once; threads count
+    #[arg(long, value_name = "COUNT")]
+    pub(crate) processes: Option<Limit<u64>>,
+    /// Open files of each process
+    #[arg(long, value_name = "COUNT")]
+    pub(crate) open_files: Option<Limit<u64>>,
+    /// Size of any one file it writes
+    #[arg(long, value_name = "SIZE")]
+    pub(crate) file_size: Option<Limit<Bytes>>,
+    /// Size of all in-memory filesystems together
+    #[arg(long, value_name = "SIZE")]
+    pub(crate) disk: Option<Limit<Bytes>>,
+    /// Bytes it may print, on each stream
+    #[arg(long, value_name = "SIZE")]
+    pub(crate) output: Option<Limit<Bytes>>,
+    /// Instructions it may execute (WebAssembly only)
+    #[arg(long, value_name = "COUNT")]
+    pub(crate) fuel: Option<u64>,
+}
+
+#[derive(Debug, Default, Args)]
+#[command(next_help_heading = "Files")]
+pub(crate) struct FileArgs {
+    /// What stands at `/`: the host's system directories, or nothing
+    #[arg(long, value_name = "BASE", conflicts_with = "rootfs",
+        value_parser = named([("system", Base::System), ("empty", Base::Empty)]))]
+    pub(crate) base: Option<Base>,
+    /// Use this directory of the host as `/`, read-only
+    #[arg(long, value_name = "DIR")]
+    pub(crate) rootfs: Option<PathBuf>,
+    /// Show a file or directory of the host, read-only; DST is SRC if left out
+    #[arg(long, value_name = "SRC[:DST]", value_parser = mount::bind())]
+    pub(crate) ro: Vec<BindArg>,
+    /// Show a file or directory of the host, writable
+    #[arg(long, value_name = "SRC[:DST]", value_parser = mount::bind())]
+    pub(crate) rw: Vec<BindArg>,
+    /// Give it an empty writable directory in memory
+    #[arg(long, value_name = "DST[:SIZE]")]
+    pub(crate) tmpfs: Vec<TmpfsArg>,
+}
+
+#[derive(Debug, Default, Args)]
+#[command(next_help_heading = "Process")]
+pub(crate) struct ProcessArgs {
+    /// Set an environment variable; the host's environment is never inherited
+    #[arg(long, value_name = "NAME=VALUE")]
+    pub(crate) env: Vec<EnvArg>,
+    /// Working directory inside the sandbox
+    #[arg(long, value_name = "DIR")]
+    pub(crate) cwd: Option<String>,
+    /// The network it reaches
+    #[arg(long, value_name = "MODE", value_parser = named([
+        ("none", NetworkMode::None),
+        ("loopback", NetworkMode::Loopback),
+        ("host", NetworkMode::Host),
+    ]))]
+    pub(crate) network: Option<NetworkMode>,
+    /// The system calls it may use
+    #[arg(long, value_name = "PROFILE", value_parser = named([
+        ("default", SyscallProfile::Default),
+        ("strict", SyscallProfile::Strict),
+    ]))]
+    pub(crate) syscalls: Option<SyscallProfile>,
+}
+
+/// A value of the library's that is written as one of a few names.
+fn named<T: Clone + Send + Sync + 'static, const N: usize>(
+    values: [(&'static str, T); N],
+) -> impl TypedValueParser<Value = T> {
+    let names = PossibleValuesParser::new(values.clone().map(|(name, _)| name));
+    names.try_map(move |given| {
+        let found = values.iter().find(|(name, _)| *name == given);
+        found.map(|(_, value)| value.clone()).ok_or("no such name")
+    })
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,44 @@
+//! The `stockade` command.
+//!
+//! Parsing ([`args`]) does no I/O and nothing else reads the command line. Everything a user sees
+//! is written by [`exit`], [`report`], [`doctor`] and [`policy`].
+#![forbid(unsafe_code)]
+
+mod args;
+mod backend;
+mod doctor;
+mod exit;
+mod interrupt;
+mod policy;
+mod report;
+mod run;
+mod stream;
+
+use std::io;
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use args::{Cli, Command, PolicyCommand};
+use exit::Exit;
+
+fn main() -> ExitCode {
+    let outcome = match Cli::parse().command {
+        Command::Run(args) => run::run(&args),
+        Command::Doctor { json } => doctor::doctor(json).map_err(exit::output),
+        Command::Policy { command: PolicyCommand::Check { file } } => policy::check(&file),
+        Command::Policy { command: PolicyCommand::Show { file, json } } => {
+            policy::show(file.as_deref(), json)
+        }
+        Command::Version => version().map_err(exit::output),
+    };
+    outcome.unwrap_or_else(|failure| failure).into()
+}
+
+fn version() -> io::Result<Exit> {
+    use io::Write;
+    let (version, arch, os) =
+        (env!("CARGO_PKG_VERSION"), std::env::consts::ARCH, std::env::consts::OS);
+    writeln!(io::stdout(), "stockade {version} {arch}-{os}")?;
+    Ok(Exit::SUCCESS)
+}

@@ -1,0 +1,11 @@
+//! The `stockade` command as users meet it: exit status, output, report.
+//!
+//! `STOCKADE_TEST_BIN` names another binary to test, such as one that another user may execute.
+
+mod command;
+mod doctor;
+mod isolation;
+mod limits;
+mod misuse;
+mod policy_files;
+mod streams;

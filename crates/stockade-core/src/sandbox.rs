@@ -1,0 +1,73 @@
+//! The traits every backend implements. All are object-safe.
+
+use std::io::{Read, Write};
+use std::sync::Arc;
+
+use crate::{Plan, Policy, Program, Report, Result, Stdio, Support};
+
+/// A backend, ready to be used many times and from many threads.
+pub trait Sandbox: Send + Sync {
+    /// What this backend can enforce on this host.
+    fn support(&self) -> &Support;
+
+    /// Binds a policy to a program and computes everything that can be computed before a run.
+    /// Nothing has started when this returns.
+    ///
+    /// # Errors
+    /// `InvalidPolicy`, `NotFound` or `PermissionDenied` for bad input, `Unsupported` for a
+    /// control that cannot be met, `Setup` or `HostLost` when the host fails.
+    fn prepare(&self, policy: &Policy, program: &Program) -> Result<Box<dyn Prepared>>;
+
+    /// Prepares, starts with captured output and no input, and waits.
+    ///
+    /// # Errors
+    /// As [`Sandbox::prepare`], [`Prepared::start`] and [`Execution::wait`].
+    fn run(&self, policy: &Policy, program: &Program) -> Result<Report> {
+        self.prepare(policy, program)?.start(Stdio::captured())?.wait()
+    }
+}
+
+/// A plan bound to a program. Start it as often as you like, from any thread.
+pub trait Prepared: Send + Sync {
+    /// How every control will be enforced.
+    fn plan(&self) -> &Plan;
+
+    /// Starts one run.
+    ///
+    /// # Errors
+    /// `HostLost` when the backend's helper died, `Io` when streams cannot be made. A failure
+    /// inside the sandbox while it is built comes from [`Execution::wait`].
+    fn start(&self, stdio: Stdio) -> Result<Box<dyn Execution>>;
+}
+
+/// One run. Dropping it kills the whole process tree and waits until nothing of it is alive.
+pub trait Execution: Send {
+    /// The writing end of the program's standard input, once, if it was
+    /// [`Input::Streamed`](crate::Input::Streamed). Drop it to give the program end of file.
+    fn stdin(&mut self) -> Option<Box<dyn Write + Send>>;
+
+    /// The program's standard output, once, if it was
+    /// [`Output::Streamed`](crate::Output::Streamed).
+    fn stdout(&mut self) -> Option<Box<dyn Read + Send>>;
+
+    /// The program's standard error, once, if it was
+    /// [`Output::Streamed`](crate::Output::Streamed).
+    fn stderr(&mut self) -> Option<Box<dyn Read + Send>>;
+
+    /// A handle that stops the run, usable from any thread and after the run has ended.
+    fn killer(&self) -> Arc<dyn Killer>;
+
+    /// Moves bytes between the caller and the program until the run is over, and reports. When
+    /// it returns, no process of the run is alive.
+    ///
+    /// # Errors
+    /// `NotFound`, `PermissionDenied` or `Setup` when the sandbox could not be built, `HostLost`
+    /// when the backend's helper died, `Io` when the given input cannot be read.
+    fn wait(self: Box<Self>) -> Result<Report>;
+}
+
+/// Stops a run from any thread. The report then says `cancelled`.
+pub trait Killer: Send + Sync {
+    /// Stops the run: every process of it is killed. Does nothing once the run has ended.
+    fn kill(&self);
+}

@@ -1,0 +1,8 @@
+/* story: Prints "hello". */
+#include "../guest.h"
+
+int main(void)
+{
+    puts("hello");
+    return DONE;
+}

@@ -1,0 +1,234 @@
+//! Finding out what cgroups can do here, by doing it.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd};
+use std::path::PathBuf;
+
+use rustix::fs::{Mode, mkdirat};
+
+use super::base::Base;
+use super::detect::Hierarchies;
+use super::remove::{PATIENCE, remove};
+use super::{Cgroups, Lack, Parent, Seat, Version, files, unified};
+
+/// What is tried for one resource on one interface.
+struct Trial {
+    /// Controller, or empty where every group counts it.
+    controller: &'static str,
+    /// A limit, which is read back.
+    limit: Option<(&'static str, &'static str)>,
+    /// Files that must be there.
+    needed: &'static [&'static str],
+    /// Files that may be missing.
+    optional: &'static [&'static str],
+}
+
+/// The resources, in the order of the trials below.
+const MEMORY: usize = 0;
+const TASKS: usize = 1;
+const CPU_TIME: usize = 2;
+const CPU_RATE: usize = 3;
+const RESOURCES: usize = 4;
+
+const V1: [Trial; RESOURCES] = [
+    Trial {
+        controller: "memory",
+        limit: Some(("memory.limit_in_bytes", "16777216")),
+        needed: &["memory.oom_control", "memory.max_usage_in_bytes", "cgroup.event_control"],
+        optional: &["memory.memsw.limit_in_bytes"],
+    },
+    Trial {
+        controller: "pids",
+        limit: Some(("pids.max", "17")),
+        needed: &["pids.events"],
+        optional: &["pids.peak"],
+    },
+    Trial { controller: "cpuacct", limit: None, needed: &["cpuacct.usage"], optional: &[] },
+    Trial {
+        controller: "cpu",
+        limit: Some(("cpu.cfs_quota_us", "1000")),
+        needed: &["cpu.cfs_period_us"],
+        optional: &[],
+    },
+];
+
+const V2: [Trial; RESOURCES] = [
+    Trial {
+        controller: "memory",
+        limit: Some(("memory.max", "16777216")),
+        needed: &["memory.events"],
+        optional: &["memory.swap.max", "memory.peak"],
+    },
+    Trial {
+        controller: "pids",
+        limit: Some(("pids.max", "17")),
+        needed: &["pids.events"],
+        optional: &["pids.peak"],
+    },
+    Trial { controller: "", limit: None, needed: &["cpu.stat"], optional: &[] },
+    Trial {
+        controller: "cpu",
+        limit: Some(("cpu.max", "1000 100000")),
+        needed: &[],
+        optional: &[],
+    },
+];
+
+impl Cgroups {
+    /// Tries, for each resource, the hierarchy that has it: makes a group there, writes limits,
+    /// reads them back, and removes the group.
+    pub(crate) fn probe(hierarchies: &Hierarchies) -> Self {
+        let mut seats: [Result<Seat, Lack>; RESOURCES] =
+            V1.each_ref().map(|trial| Err(unseen(trial.controller)));
+        let mut parents = Vec::new();
+        for (dir, resources) in places(hierarchies) {
+            let parent = Parent { dir, version: Version::V1, controllers: Vec::new() };
+            settle(parent, &V1, &resources, &mut seats, &mut parents);
+        }
+        let left: Vec<usize> = (0..RESOURCES).filter(|&r| is_unclaimed(r, hierarchies)).collect();
+        if let Some(unified) = hierarchies.v2.as_ref().filter(|_| !left.is_empty()) {
+            match unified::home(unified) {
+                Ok((dir, controllers)) => {
+                    let has = |&r: &usize| {
+                        let name = V2[r].controller;
+                        name.is_empty() || controllers.contains(&name)
+                    };
+                    let resources: Vec<usize> = left.into_iter().filter(has).collect();
+                    let parent = Parent { dir, version: Version::V2, controllers };
+                    settle(parent, &V2, &resources, &mut seats, &mut parents);
+                }
+                Err(lack) => {
+                    left.iter().for_each(|&resource| seats[resource] = Err(lack.clone()));
+                    // Time is counted in every group, whether or not it can have limits.
+                    let (dir, controllers) = (unified.own.clone(), Vec::new());
+                    let parent = Parent { dir, version: Version::V2, controllers };
+                    if left.contains(&CPU_TIME) {
+                        settle(parent, &V2, &[CPU_TIME], &mut seats, &mut parents);
+                    }
+                }
+            }
+        }
+        let [memory, tasks, cpu_time, cpu_rate] = seats;
+        Self { parents, memory, tasks, cpu_time, cpu_rate }
+    }
+}
+
+/// The version-1 directories and the resources in each.
+fn places(hierarchies: &Hierarchies) -> BTreeMap<PathBuf, Vec<usize>> {
+    let mut places: BTreeMap<PathBuf, Vec<usize>> = BTreeMap::new();
+    for (resource, trial) in V1.iter().enumerate() {
+        if let Some(dir) = hierarchies.v1.get(trial.controller) {
+            places.entry(dir.clone()).or_default().push(resource);
+        }
+    }
+    places
+}
+
+fn is_unclaimed(resource: usize, hierarchies: &Hierarchies) -> bool {
+    !hierarchies.v1.contains_key(V1[resource].controller)
+}
+
+/// Tries `resources` under `parent` and seats those that work; the parent is kept if any does.
+fn settle(
+    parent: Parent,
+    trials: &[Trial; RESOURCES],
+    resources: &[usize],
+    seats: &mut [Result<Seat, Lack>; RESOURCES],
+    parents: &mut Vec<Parent>,
+) {
+    let index = parents.len() as u32;
+    let mut used = false;
+    match Base::create(std::slice::from_ref(&parent)) {
+        Ok(base) => {
+            for &resource in resources {
+                let tried = base.descriptors().next().map(|dir| trials[resource].run(dir));
+                seats[resource] = match tried {
+                    Some(Ok(missing)) => {
+                        used = true;
+                        Ok(Seat { version: parent.version, parent: index, missing })
+                    }
+                    Some(Err(lack)) => Err(lack),
+                    None => continue,
+                };
+            }
+        }
+        Err(error) => {
+            let lack = blocked(&parent, &error.source);
+            resources.iter().for_each(|&resource| seats[resource] = Err(lack.clone()));
+        }
+    }
+    if used {
+        parents.push(parent);
+    }
+}
+
+impl Trial {
+    /// Makes a group in `base` and tries; returns which optional files are missing.
+    fn run(&self, base: BorrowedFd<'_>) -> Result<Vec<&'static str>, Lack> {
+        let failed = |what: &str, error: io::Error| Lack {
+            reason: format!("cgroup file {what}: {error}"),
+            fix: None,
+        };
+        const NAME: &str = "probe";
+        let child = mkdirat(base, NAME, Mode::from_raw_mode(0o755))
+            .map_err(io::Error::from)
+            .and_then(|()| files::open_child(base, NAME))
+            .map_err(|error| failed("(new group)", error))?;
+        let tried = self.try_in(child.as_fd(), failed);
+        let removed = remove(base, NAME, child.as_fd(), PATIENCE);
+        removed.map_err(|error| failed("(removed group)", error))?;
+        tried
+    }
+
+    fn try_in(
+        &self,
+        group: BorrowedFd<'_>,
+        failed: impl Fn(&str, io::Error) -> Lack,
+    ) -> Result<Vec<&'static str>, Lack> {
+        // Beneath a threaded group a new one can hold no process.
+        if let Ok(kind) = files::read(group, "cgroup.type")
+            && kind.trim_end() != "domain"
+        {
+            let reason = format!("a new cgroup is of type `{}`", kind.trim_end());
+            return Err(Lack { reason, fix: None });
+        }
+        if let Some((file, value)) = self.limit {
+            files::write(group, file, value).map_err(|error| failed(file, error))?;
+            let read = files::read(group, file).map_err(|error| failed(file, error))?;
+            if read.trim_end() != value {
+                let reason = format!("{file} reads `{}` after `{value}`", read.trim_end());
+                return Err(Lack { reason, fix: None });
+            }
+        }
+        let missing = |file: &str| rustix::fs::statat(group, file, AT_EMPTY).is_err();
+        if let Some(file) = self.needed.iter().copied().find(|file| missing(file)) {
+            return Err(Lack { reason: format!("this kernel has no {file}"), fix: None });
+        }
+        Ok(self.optional.iter().copied().filter(|file| missing(file)).collect())
+    }
+}
+
+const AT_EMPTY: rustix::fs::AtFlags = rustix::fs::AtFlags::empty();
+
+fn unseen(controller: &str) -> Lack {
+    Lack {
+        reason: format!(
+            "no cgroup hierarchy with the {controller} controller is mounted where this process \
+             sees its own group"
+        ),
+        fix: Some("mount cgroup2 at /sys/fs/cgroup".to_owned()),
+    }
+}
+
+fn blocked(parent: &Parent, error: &io::Error) -> Lack {
+    let dir = parent.dir.display();
+    let fix = match error.raw_os_error() {
+        Some(libc::EROFS) => Some(format!("mount {dir} writable")),
+        Some(libc::EACCES | libc::EPERM) => {
+            Some(format!("give this user write access to {dir}, or run as root"))
+        }
+        _ => None,
+    };
+    Lack { reason: format!("making a cgroup under {dir}: {error}"), fix }
+}

@@ -1,0 +1,304 @@
+//! [`NamespaceExecution`]: one run, from the host's side.
+
+use std::io::{self, Read, Write};
+use std::os::fd::{AsFd, OwnedFd};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::io::Errno;
+use rustix::net::{RecvFlags, SendFlags, recv, send};
+use rustix::pipe::{PipeFlags, pipe_with};
+use stockade_core::{
+    Error, ErrorKind, Execution, Input, Killer, Output, OutputOverflow, Report, Result, Stdio,
+};
+use stockade_warden::wire::board::WORDS;
+use stockade_warden::wire::request::order;
+
+use crate::host::link_error;
+use crate::outcome::{self, Account, Printed};
+use crate::prepare::Blueprint;
+use crate::prepared::Registration;
+use crate::streams::{Ends, Feed, LiveInput, LiveOutput, Meter, Sink};
+use crate::warden::LinkError;
+
+/// How long a run that was told to stop may take before its init is taken to be stuck.
+const PATIENCE: Timespec = Timespec { tv_sec: 10, tv_nsec: 0 };
+
+/// The host's end of a run's socket: what stops it, from any thread.
+#[derive(Debug)]
+pub(crate) struct Lifeline {
+    socket: OwnedFd,
+    over: AtomicBool,
+}
+
+impl Lifeline {
+    fn order(&self, order: u8) {
+        if !self.over.load(Ordering::Acquire) {
+            // A run that has ended has nobody to stop.
+            let _ = send(&self.socket, &[order], SendFlags::NOSIGNAL | SendFlags::DONTWAIT);
+        }
+    }
+
+    /// Ends the run because it printed too much.
+    pub(crate) fn stop_for_output(&self) {
+        self.order(order::OUTPUT);
+    }
+}
+
+impl Killer for Lifeline {
+    fn kill(&self) {
+        self.order(order::CANCEL);
+    }
+}
+
+/// When a run was asked for, and what preparing it took.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Birth {
+    pub(crate) begun: u64,
+    pub(crate) prepare_ns: u64,
+}
+
+/// One run.
+#[derive(Debug)]
+pub(crate) struct NamespaceExecution {
+    registration: Arc<Registration>,
+    blueprint: Arc<Blueprint>,
+    birth: Birth,
+    run: Arc<Lifeline>,
+    feed: Feed,
+    /// Standard output and error, as far as the caller has not taken them.
+    outputs: [Stream; 2],
+    live_input: Option<LiveInput>,
+    /// Held until the run is over: tells a [`LiveInput`].
+    still_running: Option<OwnedFd>,
+    stdin_guard: Option<OwnedFd>,
+}
+
+/// One output stream.
+#[derive(Debug)]
+struct Stream {
+    sink: Sink,
+    /// The pipe of a streamed output, until the caller takes it or the run is waited for.
+    live: Option<OwnedFd>,
+    meter: Arc<Meter>,
+}
+
+impl NamespaceExecution {
+    pub(crate) fn new(
+        registration: Arc<Registration>,
+        blueprint: Arc<Blueprint>,
+        stdio: Stdio,
+        ends: Ends,
+        birth: Birth,
+    ) -> Self {
+        let limits = &blueprint.plan.policy.limits;
+        let limit = limits.output.get().map(|bytes| bytes.0);
+        let drop_rest = limits.output_overflow == OutputOverflow::Truncate;
+        let stream = |kind: Output, pipe: OwnedFd| {
+            let (live, pipe) = match kind {
+                Output::Streamed => (Some(pipe), None),
+                _ => (None, Some(pipe)),
+            };
+            Stream {
+                sink: Sink::new(pipe, kind == Output::Captured, limit),
+                live,
+                meter: Arc::new(Meter::new(limit, drop_rest)),
+            }
+        };
+        let [stdout, stderr] = ends.outputs;
+        let outputs = [stream(stdio.stdout, stdout), stream(stdio.stderr, stderr)];
+        let run = Arc::new(Lifeline { socket: ends.socket, over: AtomicBool::new(false) });
+        let mut execution = Self {
+            registration,
+            blueprint,
+            birth,
+            run,
+            feed: Feed::new(Input::Empty, None),
+            outputs,
+            live_input: None,
+            still_running: None,
+            stdin_guard: None,
+        };
+        match (stdio.stdin, ends.stdin) {
+            (Input::Streamed, Some(pipe)) => execution.stream_input(pipe, ends.stdin_guard),
+            (input, pipe) => {
+                execution.feed = Feed::new(input, pipe);
+                execution.stdin_guard = Some(ends.stdin_guard);
+            }
+        }
+        execution
+    }
+
+    fn stream_input(&mut self, pipe: OwnedFd, guard: OwnedFd) {
+        // Without a pipe more there is no live input; the program then reads its end.
+        if let Ok((over, still_running)) = pipe_with(PipeFlags::CLOEXEC) {
+            self.live_input = Some(LiveInput { pipe, guard, over });
+            self.still_running = Some(still_running);
+        }
+    }
+
+    fn take_output(&mut self, which: usize) -> Option<Box<dyn Read + Send>> {
+        let stream = &mut self.outputs[which];
+        let pipe = stream.live.take()?;
+        let meter = Arc::clone(&stream.meter);
+        Some(Box::new(LiveOutput { pipe, meter, run: Arc::clone(&self.run) }))
+    }
+
+    /// Moves bytes until the board arrives.
+    fn pump(&mut self) -> Result<Account> {
+        let truncates = self.truncates();
+        let mut buffer = Vec::new();
+        let mut failure: Option<io::Error> = None;
+        for stream in &mut self.outputs {
+            if let Some(pipe) = stream.live.take() {
+                let limit = self.blueprint.plan.policy.limits.output.get().map(|bytes| bytes.0);
+                stream.sink = Sink::new(Some(pipe), false, limit);
+            }
+        }
+        loop {
+            let ready = self.wait_for_news()?;
+            for stream in &mut self.outputs {
+                stream.sink.drain(&mut buffer);
+                if stream.sink.over() {
+                    if !truncates {
+                        self.run.stop_for_output();
+                    }
+                    stream.sink.drop_rest();
+                    stream.sink.drain(&mut buffer);
+                }
+            }
+            if failure.is_none() && (ready.input || ready.pipe) {
+                let result = if ready.input { self.feed.fill() } else { self.feed.pour() };
+                if let Err(error) = result {
+                    failure = Some(error);
+                    self.feed = Feed::new(Input::Empty, None);
+                    self.run.kill();
+                }
+            }
+            if ready.board {
+                let account = self.receive()?;
+                for stream in &mut self.outputs {
+                    stream.sink.drain(&mut buffer);
+                }
+                return match failure {
+                    Some(error) => Err(Error::new(ErrorKind::Io, error)
+                        .with_hint("the input given for standard input cannot be read")),
+                    None => Ok(account),
+                };
+            }
+        }
+    }
+
+    fn truncates(&self) -> bool {
+        self.blueprint.plan.policy.limits.output_overflow == OutputOverflow::Truncate
+    }
+
+    fn wait_for_news(&self) -> Result<Ready> {
+        let [stdout, stderr] = &self.outputs;
+        let mut fds = Vec::with_capacity(5);
+        fds.push(PollFd::new(&self.run.socket, PollFlags::IN));
+        let input = self.feed.readable();
+        let pipe = self.feed.writable();
+        let mut at = [None; 2];
+        for (place, (fd, flags)) in
+            at.iter_mut().zip([(input, PollFlags::IN), (pipe, PollFlags::OUT)])
+        {
+            if let Some(fd) = fd {
+                *place = Some(fds.len());
+                fds.push(PollFd::from_borrowed_fd(fd, flags));
+            }
+        }
+        for fd in [stdout.sink.readable(), stderr.sink.readable()].into_iter().flatten() {
+            fds.push(PollFd::from_borrowed_fd(fd, PollFlags::IN));
+        }
+        match poll(&mut fds, None) {
+            Ok(_) | Err(Errno::INTR) => {}
+            Err(errno) => return Err(Error::new(ErrorKind::Io, io::Error::from(errno))),
+        }
+        let is_ready = |at: Option<usize>| at.is_some_and(|at| !fds[at].revents().is_empty());
+        Ok(Ready {
+            board: !fds[0].revents().is_empty(),
+            input: is_ready(at[0]),
+            pipe: is_ready(at[1]),
+        })
+    }
+
+    /// Receives the board, which is the last thing a run sends.
+    fn receive(&self) -> Result<Account> {
+        let mut bytes = [0u8; WORDS * 8];
+        loop {
+            match recv(&self.run.socket, &mut bytes[..], RecvFlags::empty()) {
+                Err(Errno::INTR) => {}
+                Ok((len, _)) if len == bytes.len() => break,
+                Ok(_) | Err(_) => {
+                    self.registration.link.has_gone(100);
+                    return Err(link_error(LinkError::Lost));
+                }
+            }
+        }
+        self.run.over.store(true, Ordering::Release);
+        Ok(Account::read(&bytes))
+    }
+
+    fn report(&mut self, account: &Account) -> Result<Report> {
+        let [stdout, stderr] = &mut self.outputs;
+        let printed = [stdout, stderr].map(Stream::printed);
+        outcome::report(&self.blueprint.plan, account, self.birth, printed)
+    }
+}
+
+impl Stream {
+    fn printed(&mut self) -> Printed {
+        let sink = std::mem::replace(&mut self.sink, Sink::new(None, false, None));
+        let over = sink.over() || self.meter.over();
+        Printed { bytes: sink.seen + self.meter.seen(), over, kept: sink.into_kept() }
+    }
+}
+
+/// What has become ready.
+struct Ready {
+    board: bool,
+    input: bool,
+    pipe: bool,
+}
+
+impl Execution for NamespaceExecution {
+    fn stdin(&mut self) -> Option<Box<dyn Write + Send>> {
+        self.live_input.take().map(|input| Box::new(input) as Box<dyn Write + Send>)
+    }
+
+    fn stdout(&mut self) -> Option<Box<dyn Read + Send>> {
+        self.take_output(0)
+    }
+
+    fn stderr(&mut self) -> Option<Box<dyn Read + Send>> {
+        self.take_output(1)
+    }
+
+    fn killer(&self) -> Arc<dyn Killer> {
+        Arc::clone(&self.run) as Arc<dyn Killer>
+    }
+
+    fn wait(mut self: Box<Self>) -> Result<Report> {
+        // Input that was never taken has ended.
+        self.live_input = None;
+        let account = self.pump()?;
+        self.still_running = None;
+        self.report(&account)
+    }
+}
+
+impl Drop for NamespaceExecution {
+    fn drop(&mut self) {
+        if self.run.over.load(Ordering::Acquire) {
+            return;
+        }
+        self.run.kill();
+        // The board comes when nothing of the run is alive; the end of the socket, if init died.
+        let mut fds = [PollFd::from_borrowed_fd(self.run.socket.as_fd(), PollFlags::IN)];
+        while let Err(Errno::INTR) = poll(&mut fds, Some(&PATIENCE)) {}
+        self.run.over.store(true, Ordering::Release);
+        let _ = rustix::net::shutdown(&self.run.socket, rustix::net::Shutdown::Both);
+    }
+}

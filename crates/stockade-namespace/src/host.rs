@@ -1,0 +1,120 @@
+//! What this host offers, found out by doing.
+
+use std::fs;
+
+use stockade_core::{Ability, Control, Error, ErrorKind, Support};
+use stockade_warden::wire::request::Settle;
+
+use crate::cgroup::{Cgroups, Hierarchies, sweep};
+use crate::limits::SAMPLE_GAP;
+use crate::warden::{IdRange, LinkError};
+
+/// Name of this backend in reports.
+pub(crate) const BACKEND: &str = "namespace";
+
+/// What was found out before a warden is launched.
+#[derive(Debug)]
+pub(crate) struct Host {
+    pub(crate) ids: IdRange,
+    pub(crate) cgroups: Cgroups,
+}
+
+/// Capabilities without which the warden needs a user namespace of its own: `CAP_CHOWN`,
+/// `CAP_KILL`, `CAP_SETGID`, `CAP_SETUID`, `CAP_SETPCAP`, `CAP_NET_ADMIN`, `CAP_SYS_CHROOT`,
+/// `CAP_SYS_PTRACE`, `CAP_SYS_ADMIN`.
+const NEEDED: u64 =
+    1 << 0 | 1 << 5 | 1 << 6 | 1 << 7 | 1 << 8 | 1 << 12 | 1 << 18 | 1 << 19 | 1 << 21;
+
+impl Host {
+    /// Looks at ids and cgroups, and clears away cgroups of hosts that have died.
+    pub(crate) fn look() -> Self {
+        let text = |path: &str| fs::read_to_string(path).unwrap_or_default();
+        let status = text("/proc/self/status");
+        let effective = status
+            .lines()
+            .find_map(|line| line.strip_prefix("CapEff:"))
+            .and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok())
+            .unwrap_or(0);
+        let privileged = rustix::process::geteuid().is_root() && effective & NEEDED == NEEDED;
+        let ids =
+            IdRange::choose(privileged, &text("/proc/self/uid_map"), &text("/proc/self/gid_map"));
+        let hierarchies = Hierarchies::read().unwrap_or_else(|_| Hierarchies::parse("", ""));
+        let cgroups = Cgroups::probe(&hierarchies);
+        sweep(&cgroups.parents);
+        Self { ids, cgroups }
+    }
+
+    /// What can be enforced, given a warden that has settled.
+    pub(crate) fn support(&self, landlock_abi: u64) -> Support {
+        let landlock = match landlock_abi {
+            0 => "no Landlock in this kernel".to_owned(),
+            abi => format!("Landlock ABI {abi}"),
+        };
+        let ids = match self.ids {
+            IdRange::Single => "the caller's id, mapped",
+            IdRange::Range { .. } => "ids of its own",
+        };
+        Support::new(BACKEND, |control| match control {
+            Control::Memory | Control::CpuTime | Control::Cpus | Control::Processes => self
+                .cgroups
+                .ability(control, SAMPLE_GAP)
+                .unwrap_or_else(|| Ability::unavailable("no cgroup counts it", None)),
+            Control::WallTime => Ability::enforced("CLOCK_MONOTONIC deadline in the warden"),
+            Control::OpenFiles => Ability::enforced("RLIMIT_NOFILE"),
+            Control::FileSize => Ability::enforced("RLIMIT_FSIZE"),
+            Control::Disk => Ability::enforced("tmpfs size and nr_inodes"),
+            Control::Output => Ability::enforced("bounded pipes"),
+            Control::Filesystem => {
+                Ability::enforced(format!("mount namespace, pivot_root; {landlock}"))
+            }
+            Control::Network => Ability::enforced("network namespace, seccomp socket filter"),
+            Control::Syscalls => Ability::enforced("seccomp-bpf"),
+            Control::Privileges => Ability::enforced(format!(
+                "user namespace with {ids}, no capabilities, no_new_privs"
+            )),
+            Control::ProcessTree => Ability::enforced("pid namespace"),
+            Control::Ipc => Ability::enforced("IPC namespace"),
+            _ => Ability::unavailable("only WebAssembly counts instructions", None),
+        })
+    }
+}
+
+/// The public error for a warden that does not do what it was asked.
+pub(crate) fn link_error(error: LinkError) -> Error {
+    match error {
+        LinkError::Lost => Error::new(ErrorKind::HostLost, LinkError::Lost)
+            .with_hint("run again: the next run starts a new helper process"),
+        LinkError::Settle { step, source } => settle_error(step, source),
+        LinkError::Exhausted { .. } => {
+            Error::new(ErrorKind::Setup, error).with_hint("drop some of what was prepared")
+        }
+        error => Error::new(ErrorKind::Setup, error),
+    }
+}
+
+/// Why there are no namespaces here, and what would help.
+fn settle_error(step: u64, source: std::io::Error) -> Error {
+    let denied = step == Settle::UserNamespace as u64 || step == Settle::IdMaps as u64;
+    let error = Error::new(ErrorKind::Unsupported, LinkError::Settle { step, source });
+    if !denied {
+        return error.with_hint(
+            "this process may not make mount namespaces; inside a container, allow unshare and \
+             mount in its seccomp profile, or run unprivileged",
+        );
+    }
+    let sysctl = |name: &str| {
+        fs::read_to_string(format!("/proc/sys/{name}")).map(|text| text.trim().to_owned())
+    };
+    let hint = if sysctl("kernel/apparmor_restrict_unprivileged_userns").is_ok_and(|v| v != "0") {
+        "AppArmor restricts user namespaces: \
+         `sysctl kernel.apparmor_restrict_unprivileged_userns=0`, or a profile that allows userns"
+    } else if sysctl("kernel/unprivileged_userns_clone").is_ok_and(|value| value == "0") {
+        "user namespaces are switched off: `sysctl kernel.unprivileged_userns_clone=1`"
+    } else if sysctl("user/max_user_namespaces").is_ok_and(|value| value == "0") {
+        "user namespaces are switched off: `sysctl user.max_user_namespaces=10000`"
+    } else {
+        "user namespaces are refused, as container engines do by default: allow unshare and clone \
+         in the container's seccomp profile"
+    };
+    error.with_hint(hint)
+}

@@ -1,0 +1,294 @@
+//! From a run's board to its report: verdict, usage, timings.
+
+use std::io;
+
+use stockade_core::{
+    Control, Error, ErrorKind, OutputFlags, OutputOverflow, Phase, Plan, Report, Result, Timings,
+    Usage, Verdict,
+};
+use stockade_warden::wire::board::{Step, Stop, WORDS, Word};
+
+use crate::execution::Birth;
+use crate::limits::nanos;
+use crate::receipt;
+
+/// A board, as it arrived.
+#[derive(Debug, Clone)]
+pub(crate) struct Account {
+    words: [u64; WORDS],
+}
+
+impl Account {
+    /// Reads the words as the warden on the same machine wrote them.
+    pub(crate) fn read(bytes: &[u8]) -> Self {
+        let mut words = [0; WORDS];
+        for (word, chunk) in words.iter_mut().zip(bytes.chunks_exact(8)) {
+            *word = u64::from_ne_bytes(chunk.try_into().unwrap_or_default());
+        }
+        Self { words }
+    }
+
+    pub(crate) fn get(&self, word: Word) -> u64 {
+        self.words[word as usize]
+    }
+
+    fn cpu_ns(&self) -> u64 {
+        self.get(Word::UserNs).saturating_add(self.get(Word::SystemNs))
+    }
+}
+
+#[cfg(test)]
+impl Account {
+    pub(crate) fn of(entries: &[(Word, u64)]) -> Self {
+        let mut words = [0; WORDS];
+        entries.iter().for_each(|(word, value)| words[*word as usize] = *value);
+        Self { words }
+    }
+}
+
+/// What became of one output stream.
+#[derive(Debug, Default)]
+pub(crate) struct Printed {
+    pub(crate) bytes: u64,
+    pub(crate) over: bool,
+    pub(crate) kept: Vec<u8>,
+}
+
+/// A sandbox that could not be built.
+#[derive(Debug, thiserror::Error)]
+enum BuildError {
+    /// A step failed.
+    #[error("building the sandbox failed while {} (item {item})", step.describe())]
+    Step {
+        /// Which step.
+        step: Step,
+        /// Which mount, rule or limit of the step, counted from zero.
+        item: u64,
+        /// Why.
+        #[source]
+        source: io::Error,
+    },
+    /// The process that was building it was killed.
+    #[error("a process of the sandbox was killed by signal {signal} while {}", step.describe())]
+    Killed {
+        /// Which step it was at.
+        step: Step,
+        /// The signal's number.
+        signal: u64,
+    },
+    /// The program could not be executed.
+    #[error("the program cannot be executed")]
+    Execute(#[source] io::Error),
+}
+
+/// The report of a run, or why there was none.
+pub(crate) fn report(
+    plan: &Plan,
+    account: &Account,
+    birth: Birth,
+    printed: [Printed; 2],
+) -> Result<Report> {
+    if account.get(Word::Errno) != 0 {
+        return Err(build_error(account));
+    }
+    let [stdout, stderr] = printed;
+    let mut report = Report::new(plan, verdict(plan, account, [&stdout, &stderr]));
+    let mut usage = Usage::default();
+    let since = |from: Word, to: Word| account.get(to).saturating_sub(account.get(from));
+    usage.wall_ns = since(Word::TimeExec, Word::TimeDead);
+    usage.cpu_user_ns = account.get(Word::UserNs);
+    usage.cpu_system_ns = account.get(Word::SystemNs);
+    usage.peak_memory = account.get(Word::PeakMemory);
+    usage.peak_processes = account.get(Word::PeakTasks);
+    usage.stdout_bytes = stdout.bytes;
+    usage.stderr_bytes = stderr.bytes;
+    report.usage = usage;
+    let mut flags = OutputFlags::default();
+    flags.stdout_truncated = stdout.over;
+    flags.stderr_truncated = stderr.over;
+    report.output = flags;
+    report.enforcement = receipt::receipt(plan, account);
+    report.timings = timings(account, birth);
+    report.stdout = stdout.kept;
+    report.stderr = stderr.kept;
+    Ok(report)
+}
+
+fn build_error(account: &Account) -> Error {
+    let step = Step::from_number(account.get(Word::Step));
+    let errno = i32::try_from(account.get(Word::Errno)).unwrap_or(libc::EIO);
+    let source = io::Error::from_raw_os_error(errno);
+    let status = account.get(Word::Status);
+    if errno == libc::EPROTO && status != 0 {
+        return Error::new(ErrorKind::Setup, BuildError::Killed { step, signal: status & 0x7f })
+            .with_hint("something outside killed it: out of memory on the host, or an operator");
+    }
+    if step == Step::Exec {
+        let (kind, hint) = match errno {
+            libc::ENOENT => {
+                (ErrorKind::NotFound, "it, or the interpreter it names, went away meanwhile")
+            }
+            libc::EACCES | libc::EPERM => {
+                (ErrorKind::PermissionDenied, "the sandbox's user may not execute it")
+            }
+            libc::E2BIG => (ErrorKind::InvalidPolicy, "arguments and environment are too long"),
+            libc::ENOEXEC => (ErrorKind::InvalidPolicy, "it is not an executable of this machine"),
+            _ => (ErrorKind::Setup, "`stockade doctor` shows what this host can enforce"),
+        };
+        return Error::new(kind, BuildError::Execute(source)).with_hint(hint);
+    }
+    let item = account.get(Word::Item);
+    let hint = match errno {
+        libc::ENOSPC | libc::EUSERS => {
+            "a limit on namespaces is reached: see /proc/sys/user/max_*_namespaces"
+        }
+        libc::EMFILE | libc::ENFILE => "too many files are open: raise the limit of open files",
+        libc::ENOMEM | libc::EAGAIN => "the host is short of memory or processes",
+        libc::EINVAL if step == Step::IdMap => {
+            "the filesystem of a writable bind cannot map ids; use one that can (ext4, xfs, btrfs, \
+             tmpfs), or run unprivileged"
+        }
+        libc::ESTALE => "a bind source was replaced after preparing; prepare again",
+        _ => "`stockade doctor` shows what this host can enforce",
+    };
+    Error::new(ErrorKind::Setup, BuildError::Step { step, item, source }).with_hint(hint)
+}
+
+/// Why the run ended. What Stockade did comes first, then what the kernel did on its behalf,
+/// then what the program did.
+fn verdict(plan: &Plan, account: &Account, printed: [&Printed; 2]) -> Verdict {
+    let limits = &plan.policy.limits;
+    let limit = |control, limit: Option<u64>, observed| Verdict::Limit {
+        control,
+        limit: limit.unwrap_or(observed),
+        observed,
+    };
+    let memory = limits.memory.get().map(|bytes| bytes.0);
+    let cpu = limits.cpu_time.get().map(nanos);
+    let tasks = limits.processes.get();
+    let observed = account.get(Word::Observed);
+    let peak_tasks = account.get(Word::PeakTasks).max(observed);
+    let over_memory = account.get(Word::PeakMemory).max(observed);
+    match Stop::from_number(account.get(Word::Stop)) {
+        Some(Stop::Memory) => return limit(Control::Memory, memory, over_memory),
+        Some(Stop::CpuTime) => {
+            return limit(Control::CpuTime, cpu, account.cpu_ns().max(observed));
+        }
+        Some(Stop::WallTime) => {
+            return limit(Control::WallTime, limits.wall_time.get().map(nanos), observed);
+        }
+        Some(Stop::Processes) => return limit(Control::Processes, tasks, peak_tasks),
+        Some(Stop::Cancelled) => return Verdict::Cancelled,
+        _ => {}
+    }
+    let stops = limits.output_overflow == OutputOverflow::Stop;
+    if let Some(over) = printed.into_iter().find(|stream| stream.over).filter(|_| stops) {
+        let bytes = limits.output.get().map(|bytes| bytes.0);
+        // The byte after the limit is the one that told; what came after it was not kept.
+        let observed = bytes.map_or(over.bytes, |limit| limit.saturating_add(1));
+        return limit(Control::Output, bytes, observed);
+    }
+    if account.get(Word::OomKills) > 0 {
+        return limit(Control::Memory, memory, over_memory);
+    }
+    if account.get(Word::TaskRefusals) > 0 {
+        return limit(Control::Processes, tasks, peak_tasks);
+    }
+    own_end(plan, account)
+}
+
+/// How the program ended by itself, or by a limit that the kernel answers with a signal or errno.
+fn own_end(plan: &Plan, account: &Account) -> Verdict {
+    let limits = &plan.policy.limits;
+    let status = account.get(Word::Status);
+    let number = (status & 0x7f) as i32;
+    let code = (status >> 8 & 0xff) as i32;
+    let file_size = limits.file_size.get().map(|bytes| bytes.0);
+    let cpu = limits.cpu_time.get().map(nanos);
+    match number {
+        libc::SIGXFSZ if file_size.is_some() => {
+            let limit = file_size.unwrap_or(0);
+            return Verdict::Limit { control: Control::FileSize, limit, observed: limit };
+        }
+        libc::SIGXCPU | libc::SIGKILL if cpu.is_some_and(|limit| account.cpu_ns() >= limit) => {
+            let (limit, observed) = (cpu.unwrap_or(0), account.cpu_ns());
+            return Verdict::Limit { control: Control::CpuTime, limit, observed };
+        }
+        libc::SIGSYS => {
+            let detail = "a system call that the profile does not allow".to_owned();
+            return Verdict::Denied { control: Control::Syscalls, detail };
+        }
+        _ => {}
+    }
+    let failed = number != 0 || code != 0;
+    if failed && account.get(Word::DiskFull) != 0 {
+        let observed = account.get(Word::DiskUsed);
+        let limit = limits.disk.get().map_or(observed, |bytes| bytes.0);
+        return Verdict::Limit { control: Control::Disk, limit, observed };
+    }
+    let open = account.get(Word::OpenFiles);
+    if let Some(limit) = limits.open_files.get().filter(|limit| failed && open >= *limit) {
+        return Verdict::Limit { control: Control::OpenFiles, limit, observed: open };
+    }
+    if number != 0 {
+        Verdict::Signaled { signal: signal_name(number), number }
+    } else {
+        Verdict::Exited { code }
+    }
+}
+
+fn signal_name(number: i32) -> String {
+    let name = match number {
+        libc::SIGHUP => "SIGHUP",
+        libc::SIGINT => "SIGINT",
+        libc::SIGQUIT => "SIGQUIT",
+        libc::SIGILL => "SIGILL",
+        libc::SIGTRAP => "SIGTRAP",
+        libc::SIGABRT => "SIGABRT",
+        libc::SIGBUS => "SIGBUS",
+        libc::SIGFPE => "SIGFPE",
+        libc::SIGKILL => "SIGKILL",
+        libc::SIGUSR1 => "SIGUSR1",
+        libc::SIGSEGV => "SIGSEGV",
+        libc::SIGUSR2 => "SIGUSR2",
+        libc::SIGPIPE => "SIGPIPE",
+        libc::SIGALRM => "SIGALRM",
+        libc::SIGTERM => "SIGTERM",
+        libc::SIGSTKFLT => "SIGSTKFLT",
+        libc::SIGXCPU => "SIGXCPU",
+        libc::SIGXFSZ => "SIGXFSZ",
+        libc::SIGVTALRM => "SIGVTALRM",
+        libc::SIGPROF => "SIGPROF",
+        libc::SIGIO => "SIGIO",
+        libc::SIGPWR => "SIGPWR",
+        libc::SIGSYS => "SIGSYS",
+        _ => return format!("signal {number}"),
+    };
+    name.to_owned()
+}
+
+fn timings(account: &Account, birth: Birth) -> Timings {
+    let mut timings = Timings::default();
+    let since = |from: u64, to: Word| account.get(to).saturating_sub(from);
+    timings.prepare_ns = birth.prepare_ns;
+    timings.start_ns = since(birth.begun, Word::TimeExec);
+    timings.teardown_ns = since(account.get(Word::TimeEnd), Word::TimeDead);
+    let mut from = birth.begun;
+    for (name, word) in [
+        ("request", Word::TimeRequest),
+        ("clone", Word::TimeClone),
+        ("mounts", Word::TimeMounts),
+        ("fork", Word::TimeFork),
+        ("limits", Word::TimeLimits),
+        ("filters", Word::TimeExec),
+        ("run", Word::TimeEnd),
+        ("reap", Word::TimeDead),
+    ] {
+        timings.phases.push(Phase::new(name, since(from, word)));
+        from = account.get(word);
+    }
+    timings
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,88 @@
+//! The receipt: each control's status, from what was read back while the run was built.
+
+use stockade_core::{Control, Enforcement, EnforcementStatus, NetworkMode, Plan};
+use stockade_warden::wire::board::{Space, Word};
+
+use crate::outcome::Account;
+
+/// The planned enforcement, corrected by what the kernel said.
+pub(crate) fn receipt(plan: &Plan, account: &Account) -> Vec<Enforcement> {
+    plan.enforcement.iter().map(|planned| entry(plan, account, planned)).collect()
+}
+
+fn entry(plan: &Plan, account: &Account, planned: &Enforcement) -> Enforcement {
+    let mut entry = planned.clone();
+    if planned.status == EnforcementStatus::NotEnforced {
+        return entry;
+    }
+    if let Some(reason) = shortfall(plan, account, planned) {
+        entry.status = EnforcementStatus::NotEnforced;
+        entry.reason = Some(reason);
+    } else if planned.status == EnforcementStatus::Approximated {
+        let gap = account.get(Word::SampleGapNs);
+        if gap != 0 && matches!(planned.control, Control::Memory | Control::Processes) {
+            let reason = planned.reason.as_deref().unwrap_or_default();
+            let longest = gap as f64 / 1e6;
+            entry.reason = Some(format!("{reason}; longest gap in this run {longest:.1} ms"));
+        }
+    }
+    entry
+}
+
+/// Why the kernel does not enforce what was asked, if it does not.
+fn shortfall(plan: &Plan, account: &Account, planned: &Enforcement) -> Option<String> {
+    let limits = &plan.policy.limits;
+    let exact = planned.status == EnforcementStatus::Enforced;
+    let at_most = |word: Word, limit: Option<u64>| {
+        let (read, limit) = (account.get(word), limit?);
+        (read == 0 || read > limit).then(|| format!("the kernel says {read} instead of {limit}"))
+    };
+    let own = |spaces: &[Space]| {
+        let missing = spaces.iter().find(|s| account.get(Word::ReadSpaces) >> **s as u32 & 1 == 0);
+        missing.map(|space| format!("no {space:?} namespace of its own"))
+    };
+    match planned.control {
+        Control::Memory if exact => {
+            at_most(Word::ReadMemory, limits.memory.get().map(|bytes| bytes.0))
+        }
+        Control::Processes if exact => at_most(Word::ReadTasks, limits.processes.get()),
+        Control::Cpus => {
+            let quota = limits.cpus.map(|cpus| u64::from(cpus.milli()) * 100);
+            at_most(Word::ReadQuota, quota.map(|quota| quota.max(1000)))
+        }
+        Control::OpenFiles => at_most(Word::ReadOpenFiles, limits.open_files.get()),
+        Control::FileSize => {
+            at_most(Word::ReadFileSize, limits.file_size.get().map(|bytes| bytes.0))
+        }
+        Control::Disk => at_most(Word::ReadDisk, limits.disk.get().map(|bytes| round_up(bytes.0))),
+        Control::Filesystem => own(&[Space::Mount]),
+        Control::Network => own(&[Space::Net]).or_else(|| interfaces(plan, account)),
+        Control::Syscalls => {
+            (account.get(Word::ReadSeccomp) != 2).then(|| "no filter is installed".to_owned())
+        }
+        Control::Privileges => own(&[Space::User]).or_else(|| privileges(account)),
+        Control::ProcessTree => own(&[Space::Pid])
+            .or_else(|| (account.get(Word::ReadPid) == 0).then(|| "no process id".to_owned())),
+        Control::Ipc => own(&[Space::Ipc]),
+        _ => None,
+    }
+}
+
+/// In-memory filesystems are as large as whole pages; there are at most sixteen of them.
+fn round_up(bytes: u64) -> u64 {
+    bytes.saturating_add(16 * 4096)
+}
+
+fn interfaces(plan: &Plan, account: &Account) -> Option<String> {
+    let up = account.get(Word::ReadInterfaces);
+    let expected = u64::from(plan.policy.network.mode == NetworkMode::Loopback);
+    (up != expected).then(|| format!("{up} network interfaces are up instead of {expected}"))
+}
+
+fn privileges(account: &Account) -> Option<String> {
+    let capabilities = account.get(Word::ReadCapabilities);
+    if capabilities != 0 {
+        return Some(format!("capabilities {capabilities:#x} are left"));
+    }
+    (account.get(Word::ReadNoNewPrivs) != 1).then(|| "no_new_privs is not set".to_owned())
+}

@@ -1,0 +1,130 @@
+//! Root recipes: a view as the records the warden builds it from.
+
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
+
+use stockade_warden::Writer;
+use stockade_warden::wire::root::tag;
+
+use super::source::Source;
+use super::view::{Node, NodeKind, View};
+
+/// Where files wait that are bound over files of the host. Always in memory.
+const STAGE: &str = "/dev/.files";
+
+/// Permission bits of mount points and of directories made on the way to them.
+const DIR_MODE: u32 = 0o755;
+const MOUNT_POINT_MODE: u32 = 0o444;
+
+/// The records of a view: everything in memory, the files that go over files of the host, the
+/// mounts, each with parents before children, and the seals.
+pub(super) fn encode(view: &View) -> Vec<u8> {
+    let mut recipe = Recipe { writer: Writer::new(), staged: Vec::new() };
+    recipe.root(view);
+    let beneath = || view.nodes().filter(|(path, _)| *path != Path::new("/"));
+    for (path, node) in beneath() {
+        recipe.in_memory(path, node, on_host(view, path));
+    }
+    for (path, node) in beneath().filter(|(path, _)| on_host(view, path)) {
+        recipe.stage(path, node);
+    }
+    for (path, node) in beneath() {
+        recipe.mount(path, node);
+    }
+    for (path, _) in beneath().filter(|(_, node)| matches!(node.kind, NodeKind::Tmpfs)) {
+        recipe.writer.u32(tag::SEAL).c_str(bytes(path));
+    }
+    recipe.writer.u32(tag::SEAL).c_str(b"/");
+    recipe.writer.finish()
+}
+
+/// Whether the parent of `path` is a directory of the host, where nothing can be made.
+fn on_host(view: &View, path: &Path) -> bool {
+    view.above(path).is_some_and(|node| matches!(node.kind, NodeKind::Bind { .. }))
+}
+
+struct Recipe {
+    writer: Writer,
+    /// Targets of the files staged so far, and where they wait.
+    staged: Vec<(PathBuf, String)>,
+}
+
+impl Recipe {
+    fn root(&mut self, view: &View) {
+        match view.node(Path::new("/")).map(|node| &node.kind) {
+            Some(NodeKind::Bind { source, .. }) => {
+                self.writer.u32(tag::TREE);
+                self.source(source);
+            }
+            _ => {
+                self.writer.u32(tag::MEMORY);
+            }
+        }
+    }
+
+    fn in_memory(&mut self, path: &Path, node: &Node, on_host: bool) {
+        match &node.kind {
+            NodeKind::Tmpfs => {
+                self.writer.u32(tag::TMPFS).c_str(bytes(path));
+            }
+            // The target was found there.
+            _ if on_host => {}
+            NodeKind::File { contents, mode } => self.file(path, *mode, contents),
+            NodeKind::Link(to) => {
+                self.writer.u32(tag::LINK).c_str(bytes(path)).c_str(bytes(to));
+            }
+            NodeKind::Bind { source, .. } if !source.directory => {
+                self.file(path, MOUNT_POINT_MODE, &[]);
+            }
+            NodeKind::Dir | NodeKind::Bind { .. } | NodeKind::Scratch { .. } | NodeKind::Proc => {
+                self.dir(path)
+            }
+        }
+    }
+
+    fn stage(&mut self, path: &Path, node: &Node) {
+        let NodeKind::File { contents, mode } = &node.kind else { return };
+        if self.staged.is_empty() {
+            self.dir(Path::new(STAGE));
+        }
+        let from = format!("{STAGE}/{}", self.staged.len());
+        self.file(Path::new(&from), *mode, contents);
+        self.staged.push((path.to_owned(), from));
+    }
+
+    fn mount(&mut self, path: &Path, node: &Node) {
+        match &node.kind {
+            NodeKind::Bind { source, flags } => {
+                self.writer.u32(tag::BIND).c_str(bytes(path));
+                self.source(source);
+                self.writer.u32(*flags);
+            }
+            NodeKind::Proc => {
+                self.writer.u32(tag::PROC).c_str(bytes(path));
+            }
+            NodeKind::File { .. } => {
+                if let Some((_, from)) = self.staged.iter().find(|(target, _)| target == path) {
+                    self.writer.u32(tag::INSIDE).c_str(bytes(path)).c_str(from.as_bytes());
+                }
+            }
+            NodeKind::Dir | NodeKind::Link(_) | NodeKind::Tmpfs | NodeKind::Scratch { .. } => {}
+        }
+    }
+
+    fn dir(&mut self, path: &Path) {
+        self.writer.u32(tag::DIR).c_str(bytes(path)).u32(DIR_MODE);
+    }
+
+    fn file(&mut self, path: &Path, mode: u32, contents: &[u8]) {
+        self.writer.u32(tag::FILE).c_str(bytes(path)).u32(mode).bytes(contents);
+    }
+
+    fn source(&mut self, source: &Source) {
+        let (device, inode) = source.identity;
+        self.writer.c_str(bytes(&source.path)).u64(device).u64(inode);
+    }
+}
+
+fn bytes(path: &Path) -> &[u8] {
+    path.as_os_str().as_bytes()
+}

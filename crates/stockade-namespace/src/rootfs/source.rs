@@ -1,0 +1,153 @@
+//! [`Source`]: something of the host that appears in a sandbox.
+
+use std::fs::{self, FileType, Metadata};
+use std::io;
+use std::os::unix::fs::{FileTypeExt, MetadataExt};
+use std::path::{Component, Path, PathBuf};
+
+use super::error::{Role, RootfsError};
+
+/// A file, directory or device of the host.
+#[derive(Debug, Clone)]
+pub(super) struct Source {
+    /// Canonical absolute path.
+    pub(super) path: PathBuf,
+    /// `st_dev` and `st_ino`, or zeros where whatever is at the path is meant.
+    pub(super) identity: (u64, u64),
+    /// Owner and group.
+    pub(super) owner: (u32, u32),
+    /// Whether it is a directory.
+    pub(super) directory: bool,
+}
+
+/// Filesystems that are windows into the kernel (linux/magic.h), wherever they are mounted.
+const KERNEL_FILESYSTEMS: [u64; 9] = [
+    0x9fa0,      // proc
+    0x6265_6572, // sysfs
+    0x27e0eb,    // cgroup
+    0x6367_7270, // cgroup2
+    0x1cd1,      // devpts
+    0x7363_6673, // securityfs
+    0x6462_6720, // debugfs
+    0x7472_6163, // tracefs
+    0xcafe_4a11, // bpf
+];
+
+impl Source {
+    /// The source of a policy's bind; links in `path` are followed, now and never again.
+    pub(super) fn bind(path: &Path, target: &str) -> Result<Self, RootfsError> {
+        let role = Role::Bind(target.to_owned());
+        let canonical = fs::canonicalize(path).map_err(|e| unreachable(&role, path, e))?;
+        let meta = fs::symlink_metadata(&canonical).map_err(|e| unreachable(&role, path, e))?;
+        refuse_kernel(&role, path, &canonical)?;
+        if !meta.is_dir() && !meta.is_file() {
+            return Err(RootfsError::SourceKind {
+                role,
+                path: path.to_owned(),
+                found: kind_name(meta.file_type()),
+                wanted: "a file or directory",
+            });
+        }
+        Ok(Self::pinned(canonical, &meta))
+    }
+
+    /// The directory of a policy's rootfs. Only its parents may be links.
+    pub(super) fn rootfs(path: &Path) -> Result<Self, RootfsError> {
+        let role = Role::Rootfs;
+        // Taken apart and put together again, the path has no trailing `/` or `/.` left, which
+        // would make the kernel follow a link in the last component.
+        let clean: PathBuf = path.components().collect();
+        let canonical = match (clean.parent(), clean.components().next_back()) {
+            (Some(parent), Some(Component::Normal(name))) => {
+                let parent = if parent == Path::new("") { Path::new(".") } else { parent };
+                fs::canonicalize(parent).map(|parent| parent.join(name))
+            }
+            _ => fs::canonicalize(&clean),
+        }
+        .map_err(|e| unreachable(&role, path, e))?;
+        let meta = fs::symlink_metadata(&canonical).map_err(|e| unreachable(&role, path, e))?;
+        if meta.is_symlink() {
+            return Err(RootfsError::SourceLink { role, path: path.to_owned() });
+        }
+        if !meta.is_dir() {
+            return Err(RootfsError::SourceKind {
+                role,
+                path: path.to_owned(),
+                found: kind_name(meta.file_type()),
+                wanted: "a directory",
+            });
+        }
+        refuse_kernel(&role, path, &canonical)?;
+        Ok(Self::pinned(canonical, &meta))
+    }
+
+    /// Part of the base `system`. Not pinned: only root can replace it, and package managers do,
+    /// while prepared programs live on.
+    pub(super) fn system(path: &Path) -> Result<Self, RootfsError> {
+        let role = Role::System;
+        let canonical = fs::canonicalize(path).map_err(|e| unreachable(&role, path, e))?;
+        let meta = fs::symlink_metadata(&canonical).map_err(|e| unreachable(&role, path, e))?;
+        Ok(Self { identity: (0, 0), ..Self::pinned(canonical, &meta) })
+    }
+
+    /// A character device of the host, which must be the one with this number.
+    pub(super) fn device(path: &Path, major: u32, minor: u32) -> Result<Self, RootfsError> {
+        match fs::symlink_metadata(path) {
+            Ok(meta)
+                if meta.file_type().is_char_device()
+                    && meta.rdev() == libc::makedev(major, minor) =>
+            {
+                Ok(Self::pinned(path.to_owned(), &meta))
+            }
+            _ => Err(RootfsError::Device { path: path.to_owned() }),
+        }
+    }
+
+    fn pinned(path: PathBuf, meta: &Metadata) -> Self {
+        Self {
+            path,
+            identity: (meta.dev(), meta.ino()),
+            owner: (meta.uid(), meta.gid()),
+            directory: meta.is_dir(),
+        }
+    }
+}
+
+fn refuse_kernel(role: &Role, named: &Path, canonical: &Path) -> Result<(), RootfsError> {
+    let (role, path) = (role.clone(), named.to_owned());
+    if canonical == Path::new("/") {
+        return Err(RootfsError::HostRoot { role, path });
+    }
+    let by_place = ["/proc", "/sys", "/dev"].iter().any(|place| canonical.starts_with(place));
+    let magic =
+        rustix::fs::statfs(canonical).map_err(|e| unreachable(&role, named, e.into()))?.f_type;
+    // The field's type differs between architectures; the magic numbers fit in all of them.
+    if by_place || KERNEL_FILESYSTEMS.contains(&((magic as u64) & 0xffff_ffff)) {
+        return Err(RootfsError::KernelInterface { role, path });
+    }
+    Ok(())
+}
+
+fn unreachable(role: &Role, path: &Path, source: io::Error) -> RootfsError {
+    let (role, path) = (role.clone(), path.to_owned());
+    match source.kind() {
+        io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => {
+            RootfsError::Missing { role, path }
+        }
+        _ => RootfsError::Unreachable { role, path, source },
+    }
+}
+
+fn kind_name(kind: FileType) -> &'static str {
+    if kind.is_fifo() {
+        "a FIFO"
+    } else if kind.is_socket() {
+        "a socket"
+    } else if kind.is_char_device() || kind.is_block_device() {
+        "a device"
+    } else if kind.is_dir() {
+        "a directory"
+    } else {
+        "a file"
+    }
+}

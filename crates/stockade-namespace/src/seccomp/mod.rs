@@ -1,0 +1,81 @@
+//! Seccomp filters as bytes: two profiles of rules, compiled to classic BPF.
+//!
+//! Everything here is pure. The filter is computed once per policy and installed by the warden
+//! right before the workload's `execve`; see seccomp(2) and the kernel's
+//! `Documentation/userspace-api/seccomp_filter.rst`.
+
+mod compile;
+#[cfg(test)]
+mod interpret;
+mod numbers;
+mod profile;
+mod rule;
+#[cfg(test)]
+mod tests;
+
+/// Which set of rules a workload runs under.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Profile {
+    /// A denylist that ordinary programs do not notice.
+    Default,
+    /// An allowlist for judged programs; a call outside it kills the process.
+    Strict,
+}
+
+/// Which address families `socket` and `socketpair` may use under [`Profile::Default`].
+///
+/// [`Profile::Strict`] has no sockets at all.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Sockets {
+    /// `AF_UNIX` only.
+    UnixOnly,
+    /// Also TCP and UDP over `AF_INET` and `AF_INET6`.
+    Inet,
+}
+
+/// One classic BPF instruction, laid out as `struct sock_filter`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Instruction {
+    /// Operation.
+    pub(crate) code: u16,
+    /// Instructions to skip when the condition holds.
+    pub(crate) jt: u8,
+    /// Instructions to skip when it does not.
+    pub(crate) jf: u8,
+    /// Operand.
+    pub(crate) k: u32,
+}
+
+/// The filter of `profile` for the architecture this library is compiled for.
+///
+/// The program is valid as it stands (at most 4096 instructions, forward jumps, a final return)
+/// and leaves the calls a launcher makes between installing it and `execve` unconditional:
+/// `execve`, `execveat`, `write`, `close`, `futex`, `exit`, `exit_group`.
+pub(crate) fn filter(profile: Profile, sockets: Sockets) -> Vec<Instruction> {
+    filter_for(numbers::NATIVE, profile, sockets)
+}
+
+fn filter_for(arch: &numbers::Arch, profile: Profile, sockets: Sockets) -> Vec<Instruction> {
+    let rules = profile::Rules::new(profile, sockets);
+    compile::compile(arch.audit, &compile::ranges(arch, &rules))
+}
+
+/// The instructions as the array of `struct sock_filter` that seccomp(2) reads: 8 bytes each, in
+/// native byte order.
+pub(crate) fn to_bytes(program: &[Instruction]) -> Vec<u8> {
+    let mut bytes = Vec::with_capacity(program.len() * 8);
+    for instruction in program {
+        bytes.extend_from_slice(&instruction.code.to_ne_bytes());
+        bytes.extend_from_slice(&[instruction.jt, instruction.jf]);
+        bytes.extend_from_slice(&instruction.k.to_ne_bytes());
+    }
+    bytes
+}
+
+/// The mechanism as a report names it.
+pub(crate) fn describe(profile: Profile) -> &'static str {
+    match profile {
+        Profile::Default => "seccomp-bpf default profile",
+        Profile::Strict => "seccomp-bpf strict profile",
+    }
+}

@@ -1,0 +1,85 @@
+//! What a profile can say about one system call.
+
+/// How the kernel answers a call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Action {
+    /// Let it through.
+    Allow,
+    /// Fail it with this errno.
+    Errno(u16),
+    /// End the whole process with `SIGSYS`.
+    KillProcess,
+}
+
+impl Action {
+    /// The filter's return value, `SECCOMP_RET_*`.
+    pub(super) fn code(self) -> u32 {
+        match self {
+            Self::Allow => libc::SECCOMP_RET_ALLOW,
+            Self::Errno(errno) => libc::SECCOMP_RET_ERRNO | u32::from(errno),
+            Self::KillProcess => libc::SECCOMP_RET_KILL_PROCESS,
+        }
+    }
+}
+
+/// A comparison with the low 32 bits of an argument.
+///
+/// Every argument tested in the profiles is a 32-bit quantity to the kernel, which ignores the
+/// high half of the register; so must a filter, or setting a stray high bit slips past it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Test {
+    /// Index of the argument, 0 to 5.
+    pub(super) argument: u8,
+    /// Bits of the argument that count.
+    pub(super) mask: u32,
+    /// What they are compared with.
+    pub(super) value: u32,
+    /// Whether the test asks for equality or for difference.
+    pub(super) equal: bool,
+}
+
+impl Test {
+    /// Whether the call's arguments pass.
+    #[cfg(test)]
+    pub(super) fn holds(&self, args: &[u64; 6]) -> bool {
+        let low = args[usize::from(self.argument)] & u64::from(u32::MAX);
+        (low & u64::from(self.mask) == u64::from(self.value)) == self.equal
+    }
+}
+
+/// Holds when `argument` is anything but `value`.
+pub(super) const fn differs(argument: u8, value: u32) -> Test {
+    masked_differs(argument, u32::MAX, value)
+}
+
+/// Holds when `argument` is `value`.
+pub(super) const fn equals(argument: u8, value: u32) -> Test {
+    masked_equals(argument, u32::MAX, value)
+}
+
+/// Holds when at least one bit of `mask` is set in `argument`.
+pub(super) const fn has_any(argument: u8, mask: u32) -> Test {
+    masked_differs(argument, mask, 0)
+}
+
+/// Holds when the bits of `mask` in `argument` are exactly `value`.
+pub(super) const fn masked_equals(argument: u8, mask: u32, value: u32) -> Test {
+    Test { argument, mask, value, equal: true }
+}
+
+/// Holds when the bits of `mask` in `argument` are anything but `value`.
+pub(super) const fn masked_differs(argument: u8, mask: u32, value: u32) -> Test {
+    Test { argument, mask, value, equal: false }
+}
+
+/// An action and the tests that must all hold for it.
+pub(super) type Clause = (&'static [Test], Action);
+
+/// What becomes of a system call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Decision {
+    /// The same whatever the arguments; the kernel can cache it.
+    Always(Action),
+    /// The first clause that holds decides; if none does, the call is allowed.
+    Checked(&'static [Clause]),
+}

@@ -1,0 +1,118 @@
+//! Streams that the caller reads and writes while the program runs.
+
+use std::io::{self, Read, Write};
+use std::os::fd::OwnedFd;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+
+use rustix::event::{PollFd, PollFlags, poll};
+use rustix::io::Errno;
+
+use crate::execution::Lifeline;
+
+/// Bytes of a stream, counted against the output limit.
+#[derive(Debug)]
+pub(crate) struct Meter {
+    seen: AtomicU64,
+    limit: Option<u64>,
+    drop_rest: bool,
+    over: AtomicBool,
+}
+
+impl Meter {
+    pub(crate) fn new(limit: Option<u64>, drop_rest: bool) -> Self {
+        Self { seen: AtomicU64::new(0), limit, drop_rest, over: AtomicBool::new(false) }
+    }
+
+    pub(crate) fn seen(&self) -> u64 {
+        self.seen.load(Ordering::Acquire)
+    }
+
+    pub(crate) fn over(&self) -> bool {
+        self.over.load(Ordering::Acquire)
+    }
+}
+
+/// A program's output as it comes. Reading waits for bytes or the end.
+#[derive(Debug)]
+pub(crate) struct LiveOutput {
+    pub(crate) pipe: OwnedFd,
+    pub(crate) meter: Arc<Meter>,
+    pub(crate) run: Arc<Lifeline>,
+}
+
+impl Read for LiveOutput {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let meter = &self.meter;
+        while !buffer.is_empty() {
+            let left = meter.limit.map_or(u64::MAX, |limit| limit.saturating_sub(meter.seen()));
+            if left == 0 && meter.over() && !meter.drop_rest {
+                return Ok(0);
+            }
+            // At the limit, one more byte tells whether there is more.
+            let room = usize::try_from(left.max(1)).map_or(buffer.len(), |n| n.min(buffer.len()));
+            match rustix::io::read(&self.pipe, &mut buffer[..room]) {
+                Ok(0) => return Ok(0),
+                Ok(len) => {
+                    meter.seen.fetch_add(len as u64, Ordering::AcqRel);
+                    if left > 0 {
+                        return Ok(len);
+                    }
+                    meter.over.store(true, Ordering::Release);
+                    if !meter.drop_rest {
+                        self.run.stop_for_output();
+                        return Ok(0);
+                    }
+                }
+                Err(Errno::AGAIN) => wait_for(&self.pipe, PollFlags::IN)?,
+                Err(Errno::INTR) => {}
+                Err(errno) => return Err(errno.into()),
+            }
+        }
+        Ok(0)
+    }
+}
+
+/// A program's input. Writing waits until the pipe takes the bytes or the run is over.
+#[derive(Debug)]
+pub(crate) struct LiveInput {
+    pub(crate) pipe: OwnedFd,
+    /// The other end, so that writing after the program's end is an error and not a signal.
+    pub(crate) guard: OwnedFd,
+    /// Ends when the run is over.
+    pub(crate) over: OwnedFd,
+}
+
+impl Write for LiveInput {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        debug_assert!(std::os::fd::AsRawFd::as_raw_fd(&self.guard) >= 0);
+        loop {
+            let mut fds = [
+                PollFd::new(&self.over, PollFlags::empty()),
+                PollFd::new(&self.pipe, PollFlags::OUT),
+            ];
+            match poll(&mut fds, None) {
+                Err(Errno::INTR) => continue,
+                other => other?,
+            };
+            if !fds[0].revents().is_empty() {
+                return Err(io::ErrorKind::BrokenPipe.into());
+            }
+            match rustix::io::write(&self.pipe, bytes) {
+                Err(Errno::AGAIN | Errno::INTR) => {}
+                other => return Ok(other?),
+            }
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+fn wait_for(fd: &OwnedFd, what: PollFlags) -> io::Result<()> {
+    match poll(&mut [PollFd::new(fd, what)], None) {
+        Ok(_) | Err(Errno::INTR) => Ok(()),
+        Err(errno) => Err(errno.into()),
+    }
+}

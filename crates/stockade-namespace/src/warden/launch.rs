@@ -1,0 +1,140 @@
+//! Launching the warden: its bytes go into a sealed memfd, and a spawn that shares the host's
+//! memory until `execve` (`posix_spawn`) starts it. The host is never forked.
+
+use std::fs::{self, OpenOptions};
+use std::io::{self, Write};
+use std::os::fd::{AsRawFd, OwnedFd};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use rustix::fs::{MemfdFlags, SealFlags, fcntl_add_seals, memfd_create};
+use rustix::net::{AddressFamily, SocketFlags, SocketType, socketpair};
+use stockade_warden::IMAGE;
+
+/// Why the warden could not be launched.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum LaunchError {
+    /// No descriptor or memory for its image or socket.
+    #[error("cannot make the helper's {what}")]
+    Resource {
+        /// What was being made.
+        what: &'static str,
+        /// Why not.
+        #[source]
+        source: io::Error,
+    },
+    /// It could not be executed.
+    #[error("cannot execute the helper from {from}")]
+    Execute {
+        /// Where its image was.
+        from: String,
+        /// Why not.
+        #[source]
+        source: io::Error,
+    },
+    /// It was executed and ended at once.
+    #[error("the helper ended at once with {status}")]
+    Ended {
+        /// Its exit status.
+        status: std::process::ExitStatus,
+    },
+}
+
+fn resource(what: &'static str) -> impl FnOnce(rustix::io::Errno) -> LaunchError {
+    move |errno| LaunchError::Resource { what, source: errno.into() }
+}
+
+/// Launches a warden and gives the host's end of its socket.
+pub(super) fn launch() -> Result<OwnedFd, LaunchError> {
+    let (host, warden) =
+        socketpair(AddressFamily::UNIX, SocketType::SEQPACKET, SocketFlags::CLOEXEC, None)
+            .map_err(resource("socket"))?;
+    let image = sealed("stockade-warden", IMAGE).map_err(resource("image"))?;
+    let path = PathBuf::from(format!("/proc/self/fd/{}", image.as_raw_fd()));
+    let (Ok(first), Ok(second)) = (warden.try_clone(), warden.try_clone()) else {
+        return Err(LaunchError::Resource { what: "socket", source: io::Error::last_os_error() });
+    };
+    match spawn(&path, first) {
+        // `vm.memfd_noexec=2`, or no /proc: a file that is gone once it runs.
+        Err(LaunchError::Execute { source, .. })
+            if matches!(
+                source.kind(),
+                io::ErrorKind::PermissionDenied | io::ErrorKind::NotFound
+            ) =>
+        {
+            let file = DiskImage::write(IMAGE)?;
+            spawn(&file.path, second)?;
+        }
+        other => other?,
+    }
+    Ok(host)
+}
+
+/// A memfd with these contents that nobody can change any more.
+pub(super) fn sealed(name: &str, contents: &[u8]) -> rustix::io::Result<OwnedFd> {
+    // Kernels before 6.3 do not know the flag that says "executable", and need none.
+    let flags = MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING;
+    let memfd = match memfd_create(name, flags | MemfdFlags::EXEC) {
+        Err(rustix::io::Errno::INVAL) => memfd_create(name, flags)?,
+        // With `vm.memfd_noexec=2` only a memfd that is not executable can be had.
+        Err(rustix::io::Errno::ACCESS) => memfd_create(name, flags)?,
+        other => other?,
+    };
+    let mut rest = contents;
+    while !rest.is_empty() {
+        let done = rustix::io::write(&memfd, rest)?;
+        rest = &rest[done..];
+    }
+    let seals = SealFlags::WRITE | SealFlags::GROW | SealFlags::SHRINK | SealFlags::SEAL;
+    fcntl_add_seals(&memfd, seals)?;
+    Ok(memfd)
+}
+
+/// Spawns the image; what is spawned leaves a clone of itself behind and ends at once.
+fn spawn(path: &Path, socket: OwnedFd) -> Result<(), LaunchError> {
+    let status = Command::new(path)
+        .env_clear()
+        .stdin(Stdio::from(socket))
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .and_then(|mut child| child.wait());
+    match status {
+        Ok(status) if status.success() => Ok(()),
+        Ok(status) => Err(LaunchError::Ended { status }),
+        // A host that reaps every child, or ignores SIGCHLD, took the status away; the warden's
+        // first answer tells whether it runs.
+        Err(error) if error.raw_os_error() == Some(libc::ECHILD) => Ok(()),
+        Err(source) => Err(LaunchError::Execute { from: path.display().to_string(), source }),
+    }
+}
+
+/// The image as a file that only this user can read, removed when this is dropped.
+struct DiskImage {
+    path: PathBuf,
+}
+
+impl DiskImage {
+    fn write(image: &[u8]) -> Result<Self, LaunchError> {
+        static COUNT: AtomicU64 = AtomicU64::new(0);
+        let number = COUNT.fetch_add(1, Ordering::Relaxed);
+        let name = format!("stockade-warden-{}-{number}", std::process::id());
+        let path = std::env::temp_dir().join(name);
+        let failed = |source| LaunchError::Resource { what: "image on disk", source };
+        let mut options = OpenOptions::new();
+        options.write(true).create_new(true).mode(0o700).custom_flags(libc::O_NOFOLLOW);
+        let mut file = options.open(&path).map_err(failed)?;
+        let image_on_disk = Self { path };
+        file.write_all(image).map_err(failed)?;
+        Ok(image_on_disk)
+    }
+}
+
+impl Drop for DiskImage {
+    fn drop(&mut self) {
+        // It runs from the open file by now; a leftover would be harmless but untidy.
+        let _ = fs::remove_file(&self.path);
+    }
+}

@@ -1,0 +1,331 @@
+//! A connection to one warden.
+
+use std::io::{self, IoSlice, IoSliceMut};
+use std::mem::MaybeUninit;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, PoisonError};
+
+use rustix::net::{
+    RecvAncillaryBuffer, RecvFlags, SendAncillaryBuffer, SendAncillaryMessage, SendFlags, recvmsg,
+    sendmsg,
+};
+use stockade_warden::wire::request::{
+    self, Hello, MAX_PLANS, Operation, PACKET_BYTES, PACKET_WORDS, Packet, Reply, VERSION,
+};
+
+use super::IdRange;
+use super::launch::{self, LaunchError};
+use super::roots::Roots;
+use crate::cgroup::Base;
+
+/// Why the warden did not do what it was asked.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum LinkError {
+    /// It could not be launched.
+    #[error(transparent)]
+    Launch(#[from] LaunchError),
+    /// It is gone.
+    #[error("the helper process that holds the sandboxes is gone")]
+    Lost,
+    /// It could not settle into namespaces.
+    #[error("the helper process failed at step {step} of settling in")]
+    Settle {
+        /// A [`request::Settle`] number.
+        step: u64,
+        /// Why.
+        #[source]
+        source: io::Error,
+    },
+    /// It could not build a root.
+    #[error("building the root failed at {what}")]
+    Root {
+        /// The record that failed, in words.
+        what: String,
+        /// Why.
+        #[source]
+        source: io::Error,
+    },
+    /// It refused a plan.
+    #[error("the helper process refused the plan")]
+    Plan {
+        /// Why.
+        #[source]
+        source: io::Error,
+    },
+    /// Everything there is a bound for is in use.
+    #[error("{count} {what} are in use, which is all there can be")]
+    Exhausted {
+        /// What.
+        what: &'static str,
+        /// How many.
+        count: usize,
+    },
+    /// A message to it could not be made.
+    #[error("cannot make a message to the helper process")]
+    Message(#[source] io::Error),
+}
+
+/// What a warden has alive.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Census {
+    /// Runs alive or being cleaned up.
+    pub runs: u64,
+    /// Pooled pairs of namespaces.
+    pub slots: u64,
+    /// Cgroup sets, spare ones and those about to be removed included.
+    pub groups: u64,
+    /// Prepared plans.
+    pub plans: u64,
+    /// Built roots.
+    pub roots: u64,
+    /// Open descriptors of the warden.
+    pub descriptors: u64,
+}
+
+/// A running warden.
+#[derive(Debug)]
+pub(crate) struct Link {
+    socket: OwnedFd,
+    lost: AtomicBool,
+    /// Process id of the warden, as it sees itself.
+    pub(crate) pid: u32,
+    /// Newest Landlock ABI of the kernel; zero where there is none.
+    pub(crate) landlock_abi: u64,
+    state: Mutex<Ledger>,
+    /// The directories its cgroups are made in.
+    _groups: Option<Base>,
+}
+
+/// What the warden has been told; guarded, so that each request gets its own reply.
+#[derive(Debug)]
+struct Ledger {
+    plans: Vec<bool>,
+    roots: Roots,
+}
+
+impl Link {
+    /// Launches a warden and has it settle in.
+    pub(crate) fn open(
+        ids: IdRange,
+        host_network: bool,
+        groups: Option<Base>,
+    ) -> Result<Self, LinkError> {
+        let socket = launch::launch()?;
+        let mut packet = packet(Operation::Hello);
+        let mut flags = 0;
+        match ids {
+            IdRange::Single => flags |= request::flags::SINGLE_ID,
+            IdRange::Range { first, count } => {
+                packet[Hello::FirstId as usize] = first.into();
+                packet[Hello::Ids as usize] = count.into();
+            }
+        }
+        if host_network {
+            flags |= request::flags::HOST_NETWORK;
+        }
+        packet[Hello::Flags as usize] = flags;
+        packet[Hello::Uid as usize] = rustix::process::geteuid().as_raw().into();
+        packet[Hello::Gid as usize] = rustix::process::getegid().as_raw().into();
+        let fds: Vec<BorrowedFd<'_>> = groups.iter().flat_map(Base::descriptors).collect();
+        send(&socket, &packet, &fds)?;
+        let reply = receive(&socket)?;
+        if reply[1] != 0 {
+            let source = io::Error::from_raw_os_error(reply[1] as i32);
+            return Err(LinkError::Settle { step: reply[Reply::Detail as usize], source });
+        }
+        Ok(Self {
+            pid: reply[Reply::Detail as usize] as u32,
+            landlock_abi: reply[Reply::Item as usize],
+            socket,
+            lost: AtomicBool::new(false),
+            state: Mutex::new(Ledger { plans: vec![false; MAX_PLANS], roots: Roots::default() }),
+            _groups: groups,
+        })
+    }
+
+    /// Whether the warden is known to be gone.
+    pub(crate) fn is_lost(&self) -> bool {
+        self.lost.load(Ordering::Acquire)
+    }
+
+    /// Notes that the warden is gone.
+    pub(crate) fn lose(&self) {
+        self.lost.store(true, Ordering::Release);
+    }
+
+    /// Whether the warden has gone by now; waits at most `patience_ms` for the news.
+    pub(crate) fn has_gone(&self, patience_ms: i32) -> bool {
+        use rustix::event::{PollFd, PollFlags, Timespec, poll};
+        let mut fds = [PollFd::new(&self.socket, PollFlags::empty())];
+        let patience = Timespec {
+            tv_sec: (patience_ms / 1000).into(),
+            tv_nsec: i64::from(patience_ms % 1000) * 1_000_000,
+        };
+        let _ = poll(&mut fds, Some(&patience));
+        if fds[0].revents().intersects(PollFlags::HUP | PollFlags::ERR) {
+            self.lose();
+        }
+        self.is_lost()
+    }
+
+    fn noting_loss<T>(&self, result: Result<T, LinkError>) -> Result<T, LinkError> {
+        if matches!(result, Err(LinkError::Lost)) {
+            self.lose();
+        }
+        result
+    }
+
+    /// Asks and waits for the answer; the ledger's lock keeps askers apart.
+    fn ask(&self, packet: &Packet, fds: &[BorrowedFd<'_>]) -> Result<Packet, LinkError> {
+        self.noting_loss(send(&self.socket, packet, fds).and_then(|()| receive(&self.socket)))
+    }
+
+    /// The number of a root built from this recipe, built now if it is not there yet. `describe`
+    /// names a record of the recipe. Every call is undone by one of [`Link::release_root`].
+    pub(crate) fn root(
+        &self,
+        recipe: &[u8],
+        describe: impl FnOnce(usize) -> String,
+    ) -> Result<usize, LinkError> {
+        let mut ledger = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(number) = ledger.roots.take(recipe) {
+            return Ok(number);
+        }
+        let (number, evicted) = ledger.roots.reserve()?;
+        if let Some(evicted) = evicted {
+            self.tell(Operation::DropRoot, evicted)?;
+        }
+        let file = launch::sealed("stockade-root", recipe)
+            .map_err(|errno| LinkError::Message(errno.into()))?;
+        let mut packet = packet(Operation::MakeRoot);
+        packet[2] = number as u64;
+        let reply = self.ask(&packet, &[file.as_fd()])?;
+        if reply[1] != 0 {
+            let item = usize::try_from(reply[Reply::Item as usize]).unwrap_or(usize::MAX);
+            let source = io::Error::from_raw_os_error(reply[1] as i32);
+            return Err(LinkError::Root { what: describe(item), source });
+        }
+        ledger.roots.keep(number, recipe);
+        Ok(number)
+    }
+
+    /// One user less of a root.
+    pub(crate) fn release_root(&self, number: usize) {
+        let mut ledger = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        for surplus in ledger.roots.release(number) {
+            // A lost warden has nothing left to drop.
+            let _ = self.tell(Operation::DropRoot, surplus);
+        }
+    }
+
+    /// Hands over a plan and gives its number.
+    pub(crate) fn plan(&self, plan: &[u8]) -> Result<usize, LinkError> {
+        let mut ledger = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let number = ledger
+            .plans
+            .iter()
+            .position(|used| !used)
+            .ok_or(LinkError::Exhausted { what: "prepared programs", count: MAX_PLANS })?;
+        let file = launch::sealed("stockade-plan", plan)
+            .map_err(|errno| LinkError::Message(errno.into()))?;
+        let mut packet = packet(Operation::MakePlan);
+        packet[2] = number as u64;
+        let reply = self.ask(&packet, &[file.as_fd()])?;
+        if reply[1] != 0 {
+            let source = io::Error::from_raw_os_error(reply[1] as i32);
+            return Err(LinkError::Plan { source });
+        }
+        ledger.plans[number] = true;
+        Ok(number)
+    }
+
+    /// Takes a plan back.
+    pub(crate) fn release_plan(&self, number: usize) {
+        let mut ledger = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        if self.tell(Operation::DropPlan, number).is_ok() {
+            ledger.plans[number] = false;
+        }
+    }
+
+    /// Starts a run; everything else about it comes through `fds[0]`'s other end.
+    pub(crate) fn start(&self, plan: usize, fds: &[BorrowedFd<'_>; 4]) -> Result<(), LinkError> {
+        let mut packet = packet(Operation::Start);
+        packet[2] = plan as u64;
+        self.noting_loss(send(&self.socket, &packet, fds))
+    }
+
+    /// Counts what the warden has alive.
+    pub(crate) fn census(&self) -> Result<Census, LinkError> {
+        let _ledger = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let reply = self.ask(&packet(Operation::Census), &[])?;
+        let word = |index: request::Census| reply[index as usize];
+        Ok(Census {
+            runs: word(request::Census::Runs),
+            slots: word(request::Census::Slots),
+            groups: word(request::Census::Groups),
+            plans: word(request::Census::Plans),
+            roots: word(request::Census::Roots),
+            descriptors: word(request::Census::Descriptors),
+        })
+    }
+
+    fn tell(&self, operation: Operation, number: usize) -> Result<(), LinkError> {
+        let mut packet = packet(operation);
+        packet[2] = number as u64;
+        self.noting_loss(send(&self.socket, &packet, &[]))
+    }
+}
+
+impl Drop for Link {
+    fn drop(&mut self) {
+        // The warden ends when it reads the end of the socket, and removes its cgroups; dropping
+        // the base waits for that, and does it for a warden that was killed.
+        let _ = rustix::net::shutdown(&self.socket, rustix::net::Shutdown::Both);
+    }
+}
+
+fn packet(operation: Operation) -> Packet {
+    let mut packet = [0; PACKET_WORDS];
+    packet[0] = VERSION;
+    packet[1] = operation as u64;
+    packet
+}
+
+fn send(socket: &OwnedFd, packet: &Packet, fds: &[BorrowedFd<'_>]) -> Result<(), LinkError> {
+    let bytes: Vec<u8> = packet.iter().flat_map(|word| word.to_ne_bytes()).collect();
+    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(request::MAX_FDS))];
+    let mut control = SendAncillaryBuffer::new(&mut space);
+    if !fds.is_empty() && !control.push(SendAncillaryMessage::ScmRights(fds)) {
+        return Err(LinkError::Message(io::Error::from(io::ErrorKind::InvalidInput)));
+    }
+    loop {
+        match sendmsg(socket, &[IoSlice::new(&bytes)], &mut control, SendFlags::NOSIGNAL) {
+            Err(rustix::io::Errno::INTR) => {}
+            Err(rustix::io::Errno::PIPE | rustix::io::Errno::CONNRESET) => {
+                return Err(LinkError::Lost);
+            }
+            Err(errno) => return Err(LinkError::Message(errno.into())),
+            Ok(_) => return Ok(()),
+        }
+    }
+}
+
+fn receive(socket: &OwnedFd) -> Result<Packet, LinkError> {
+    let mut bytes = [0u8; PACKET_BYTES];
+    let mut space = RecvAncillaryBuffer::default();
+    loop {
+        let mut iov = [IoSliceMut::new(&mut bytes)];
+        match recvmsg(socket, &mut iov, &mut space, RecvFlags::empty()) {
+            Err(rustix::io::Errno::INTR) => {}
+            Ok(message) if message.bytes == PACKET_BYTES => break,
+            Ok(_) | Err(_) => return Err(LinkError::Lost),
+        }
+    }
+    let mut packet = [0; PACKET_WORDS];
+    for (word, chunk) in packet.iter_mut().zip(bytes.chunks_exact(8)) {
+        *word = chunk.iter().rev().fold(0, |value, byte| value << 8 | u64::from(*byte));
+    }
+    Ok(packet)
+}

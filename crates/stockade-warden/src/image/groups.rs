@@ -1,0 +1,169 @@
+//! Cgroups of a run: made before it, read at its end, removed after it.
+
+use crate::board::Board;
+use crate::settle::Home;
+use crate::sys::{self, Errno, Fd, O_DIRECTORY, O_PATH, O_WRONLY, Result};
+use crate::text::{self, Text};
+use crate::wire::board::Word;
+use crate::wire::plan::{Counter, Group, Plan, Section, Write, when};
+use crate::wire::request::MAX_GROUPS;
+
+/// One cgroup per hierarchy that a plan uses.
+#[derive(Clone, Copy)]
+pub struct Groups {
+    /// The number in their name; 0 for none.
+    pub id: u64,
+    count: usize,
+    parents: [Fd; MAX_GROUPS],
+    dirs: [Fd; MAX_GROUPS],
+    /// `cgroup.procs`, open for writing, of those on a version-1 hierarchy.
+    joins: [Fd; MAX_GROUPS],
+    /// The directory on the version-2 hierarchy, for a child to be born in.
+    pub unified: Fd,
+}
+
+fn name(id: u64) -> Text<32> {
+    Text::new().push(b"r").number(id).push(b"\0")
+}
+
+impl Groups {
+    pub const NONE: Self = Self {
+        id: 0,
+        count: 0,
+        parents: [0; MAX_GROUPS],
+        dirs: [0; MAX_GROUPS],
+        joins: [0; MAX_GROUPS],
+        unified: 0,
+    };
+
+    /// Makes the groups of a plan and writes their limits.
+    pub fn make(home: &Home, plan: Plan<'_>, id: u64) -> Result<Self> {
+        let mut groups = Self { id, ..Self::NONE };
+        match groups.fill(home, plan) {
+            Ok(()) => Ok(groups),
+            Err(errno) => {
+                let _ = groups.remove();
+                Err(errno)
+            }
+        }
+    }
+
+    fn fill(&mut self, home: &Home, plan: Plan<'_>) -> Result<()> {
+        let name = name(self.id);
+        let mut records = plan.records(Section::Groups);
+        while !records.is_empty() {
+            let group = Group::next(&mut records).ok_or(Errno::EPROTO)?;
+            let at = self.count;
+            let parent = home.groups.get(group.parent as usize).copied().unwrap_or(0);
+            if at == MAX_GROUPS || parent == 0 {
+                return Err(Errno::EPROTO);
+            }
+            sys::make_dir(parent, name.bytes(), 0o755)?;
+            self.parents[at] = parent;
+            self.count += 1;
+            self.dirs[at] = sys::open_at(parent, name.bytes(), O_PATH | O_DIRECTORY, 0)?;
+            if group.unified {
+                self.unified = self.dirs[at];
+            } else {
+                self.joins[at] = sys::open_at(self.dirs[at], b"cgroup.procs\0", O_WRONLY, 0)?;
+            }
+        }
+        self.write_limits(plan)
+    }
+
+    fn write_limits(&self, plan: Plan<'_>) -> Result<()> {
+        let mut records = plan.records(Section::Writes);
+        while !records.is_empty() {
+            let write = Write::next(&mut records).ok_or(Errno::EPROTO)?;
+            match sys::write_file(self.dir(write.group), write.file, write.value) {
+                Err(Errno::ENOENT) if write.optional => {}
+                other => other?,
+            }
+        }
+        Ok(())
+    }
+
+    fn dir(&self, index: u32) -> Fd {
+        self.dirs.get(index as usize).copied().unwrap_or(-1)
+    }
+
+    /// Moves the calling process into the version-1 groups.
+    pub fn join(&self) -> Result<()> {
+        self.joins.iter().filter(|fd| **fd != 0).try_for_each(|fd| sys::write(*fd, b"0").map(drop))
+    }
+
+    /// Opens a file of one of the groups.
+    pub fn open(&self, index: u32, file: &[u8], flags: u32) -> Result<Fd> {
+        sys::open_at(self.dir(index), file, flags, 0)
+    }
+
+    /// The number behind `key` in a file of one of the groups.
+    pub fn value(&self, index: u32, file: &[u8], key: &[u8]) -> Option<u64> {
+        let mut buffer = [0u8; 2048];
+        let text = sys::read_file(self.dir(index), file, &mut buffer).ok()?;
+        text::value(text, key)
+    }
+
+    /// Puts the counters that are due onto the board.
+    pub fn count(&self, plan: Plan<'_>, due: u32, board: Board) {
+        self.each_counter(plan, due, |word, value| board.set_index(word, value));
+    }
+
+    /// CPU time used so far, in nanoseconds; `None` where no group counts it.
+    pub fn cpu_time(&self, plan: Plan<'_>) -> Option<u64> {
+        let mut sum = None;
+        self.each_counter(plan, when::CLOCK, |word, value| {
+            if word == Word::UserNs as usize || word == Word::SystemNs as usize {
+                sum = Some(sum.unwrap_or(0) + value);
+            }
+        });
+        sum
+    }
+
+    fn each_counter(&self, plan: Plan<'_>, due: u32, mut take: impl FnMut(usize, u64)) {
+        if self.id == 0 {
+            return;
+        }
+        let mut records = plan.records(Section::Counters);
+        while let Some(counter) = Counter::next(&mut records) {
+            if counter.when != due {
+                continue;
+            }
+            if let Some(value) = self.value(counter.group, counter.file, counter.key) {
+                take(counter.word as usize, value.saturating_mul(u64::from(counter.scale)));
+            }
+        }
+    }
+
+    /// Closes the descriptors and removes the directories. A group that is still busy stays, and
+    /// the call may be repeated.
+    pub fn remove(&mut self) -> Result<()> {
+        let name = name(self.id);
+        let mut result = Ok(());
+        for at in 0..self.count {
+            for fd in [self.dirs[at], self.joins[at]] {
+                if fd != 0 {
+                    sys::close(fd);
+                }
+            }
+            self.dirs[at] = 0;
+            self.joins[at] = 0;
+            if self.parents[at] != 0 {
+                match sys::remove_dir(self.parents[at], name.bytes()) {
+                    Ok(()) | Err(Errno::ENOENT) => self.parents[at] = 0,
+                    Err(errno) => result = Err(errno),
+                }
+            }
+        }
+        self.unified = 0;
+        if result.is_ok() {
+            *self = Self::NONE;
+        }
+        result
+    }
+
+    /// Descriptors that a sandbox's init still needs.
+    pub fn descriptors(&self) -> impl Iterator<Item = Fd> {
+        self.dirs.into_iter().filter(|fd| *fd != 0)
+    }
+}

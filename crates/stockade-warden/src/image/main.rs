@@ -1,0 +1,57 @@
+//! The warden: a static program without a heap, one thread, one socket to its host.
+//!
+//! It is launched from a sealed memfd, steps away from its host so that the host's own children
+//! are undisturbed, and then clones sandboxes on request until the socket ends. Each sandbox's
+//! first process is a clone of the warden, builds the sandbox's world and stays as its init; the
+//! init forks the workload, reaps everything, and reports.
+//!
+//! No text is parsed but numbers in kernel files, no length is trusted, nothing allocates.
+#![no_std]
+#![no_main]
+#![allow(dead_code)]
+
+#[path = "../wire/mod.rs"]
+mod wire;
+
+mod board;
+mod groups;
+mod init;
+mod plans;
+mod roots;
+mod run;
+mod sample;
+mod serve;
+mod settle;
+mod setup;
+mod slots;
+mod sys;
+mod text;
+mod watch;
+mod workload;
+
+/// The socket to the host; the launcher put it here.
+const HOST: sys::Fd = 0;
+
+/// Where `_start` leads.
+extern "C" fn main() -> ! {
+    // 0 is the socket, 1 and 2 are /dev/null; a threaded host may have leaked anything else.
+    let _ = sys::close_between(3, sys::Fd::MAX);
+    // The launching process ends at once, so that the host's child is reaped here and now and the
+    // warden is nobody's child to wait for.
+    match sys::clone(0, false, None) {
+        Ok(sys::Cloned::Child) => {}
+        Ok(sys::Cloned::Parent { .. }) => sys::exit(0),
+        Err(errno) => sys::exit(errno.0),
+    }
+    let _ = sys::new_session();
+    sys::default_signals();
+    sys::set_umask(0);
+    sys::set_name(b"stockade-warden\0");
+    sys::raise_open_files();
+    serve::serve()
+}
+
+#[panic_handler]
+fn panic(_: &core::panic::PanicInfo<'_>) -> ! {
+    sys::exit(70)
+}

@@ -1,0 +1,87 @@
+//! Plans the host has sent: mapped, checked, and kept until the host drops them.
+
+use crate::groups::Groups;
+use crate::sys::{self, Errno, Fd, Region, Result};
+use crate::wire::plan::{Number, Plan, Section};
+
+/// A plan in the warden's memory.
+pub struct PlanEntry {
+    bytes: Region,
+    /// The argument vector and, behind its null, the environment.
+    pointers: Region,
+    environment: usize,
+    /// Runs that use it.
+    pub runs: u32,
+    /// The host has dropped it; it goes when its last run ends.
+    pub dropped: bool,
+    /// Groups made ahead for the next run.
+    pub spare: Groups,
+    pub known: bool,
+}
+
+impl PlanEntry {
+    /// Maps and checks a plan. The file must be sealed, so that it can neither change nor shrink.
+    pub fn load(&mut self, file: Fd) -> Result<()> {
+        let size = sys::stat_fd(file)?.size as usize;
+        if size == 0 || !sys::is_sealed(file) {
+            return Err(Errno::EPROTO);
+        }
+        self.bytes = Region::of_file(file, size)?;
+        let result = self.index();
+        if result.is_err() {
+            self.unload();
+        }
+        result
+    }
+
+    fn index(&mut self) -> Result<()> {
+        let plan = Plan::new(self.bytes.bytes()).ok_or(Errno::EPROTO)?;
+        let mut count = 0;
+        for section in [Section::Arguments, Section::Environment] {
+            let mut records = plan.records(section);
+            while !records.is_empty() {
+                records.c_str().ok_or(Errno::EPROTO)?;
+                count += 1;
+            }
+            count += 1;
+        }
+        self.pointers = Region::of_pointers(count)?;
+        let mut at = 0;
+        for section in [Section::Arguments, Section::Environment] {
+            if section == Section::Environment {
+                self.environment = at;
+            }
+            let mut records = plan.records(section);
+            while let Some(string) = records.c_str() {
+                self.pointers.set_pointer(at, string);
+                at += 1;
+            }
+            at += 1;
+        }
+        self.known = true;
+        Ok(())
+    }
+
+    /// The plan. Only an entry that was loaded has one.
+    pub fn plan(&self) -> Option<Plan<'static>> {
+        self.known.then(|| Plan::new(self.bytes.bytes())).flatten()
+    }
+
+    pub fn root(&self) -> usize {
+        self.plan().map_or(usize::MAX, |plan| plan.number(Number::Root) as usize)
+    }
+
+    /// Addresses of the argument vector and the environment.
+    pub fn vectors(&self) -> (usize, usize) {
+        (self.pointers.pointer_at(0), self.pointers.pointer_at(self.environment))
+    }
+
+    /// Lets go of the memory.
+    pub fn unload(&mut self) {
+        self.bytes.release();
+        self.pointers.release();
+        self.known = false;
+        self.dropped = false;
+        self.runs = 0;
+    }
+}

@@ -1,0 +1,295 @@
+//! Runs: from the request to the report.
+
+use crate::board::Board;
+use crate::groups::Groups;
+use crate::serve::{PIDFD, State, WATCH, key};
+use crate::setup::{self, Birth, MAX_ID_MAPPED};
+use crate::slots::Slots;
+use crate::sys::{
+    self, CLONE_NEWIPC, CLONE_NEWNET, CLONE_NEWNS, CLONE_NEWPID, CLONE_NEWUTS, Cloned, EPOLLIN,
+    EPOLLPRI, Errno, Fd, O_RDONLY, Result,
+};
+use crate::text::Text;
+use crate::wire::board::{Step, Word};
+use crate::wire::plan::{IdMapped, Net, Number, Plan, Section, Watch, when};
+use crate::wire::request::{MAX_PLANS, MAX_RUNS};
+
+/// Most files that tell of a limit.
+pub const MAX_WATCHES: usize = 4;
+
+/// One run.
+pub struct Run {
+    pub live: bool,
+    pub plan: usize,
+    slot: usize,
+    /// The sandbox's init, as the warden sees it.
+    pub init: i32,
+    pub pidfd: Fd,
+    socket: Fd,
+    pub groups: Groups,
+    /// What is polled, and for the version-1 memory event the file it comes from.
+    watches: [Fd; MAX_WATCHES * 2],
+    pub started: u64,
+    /// When the wall clock limit ends it; 0 for never.
+    pub wall_at: u64,
+    /// When it is looked at next; 0 for never.
+    pub check_at: u64,
+    /// Time between looks that is being stretched.
+    pub pace: u64,
+    pub last_look: u64,
+}
+
+/// What `start` has taken and must give back if it fails.
+struct Taken {
+    run: usize,
+    plan: usize,
+    slot: Option<usize>,
+    groups: Groups,
+}
+
+impl State {
+    /// Starts a run. Every answer goes to the run's own socket.
+    pub fn start(&mut self, plan: u64, fds: &[Fd]) {
+        let &[socket, stdin, stdout, stderr] = fds else {
+            fds.iter().for_each(|fd| sys::close(*fd));
+            return;
+        };
+        let streams = [stdin, stdout, stderr];
+        let requested = sys::now();
+        let free = self.runs.iter().position(|run| !run.live);
+        // Without a free place there is no board either; the closed socket tells the host.
+        if let Some(index) = free {
+            let board = self.board(index);
+            board.reset();
+            board.set(Word::TimeRequest, requested);
+            board.begin(Step::Decode);
+            let plan = usize::try_from(plan).unwrap_or(MAX_PLANS);
+            let mut taken = Taken { run: index, plan, slot: None, groups: Groups::NONE };
+            if let Err(errno) = self.launch(&mut taken, socket, streams) {
+                board.fail(errno);
+                board.report(socket);
+                self.give_back(taken);
+                sys::close(socket);
+            }
+        } else {
+            sys::close(socket);
+        }
+        streams.into_iter().for_each(sys::close);
+    }
+
+    fn give_back(&mut self, taken: Taken) {
+        if let Some(slot) = taken.slot {
+            self.slots.release(slot);
+        }
+        self.bury(taken.groups);
+    }
+
+    fn launch(&mut self, taken: &mut Taken, socket: Fd, streams: [Fd; 3]) -> Result<()> {
+        let board = self.board(taken.run);
+        let entry = self.plans.get_mut(taken.plan).ok_or(Errno::EPROTO)?;
+        let plan = entry.plan().ok_or(Errno::EPROTO)?;
+        let vectors = entry.vectors();
+        taken.groups = core::mem::replace(&mut entry.spare, Groups::NONE);
+
+        board.begin(Step::Slot);
+        let net = plan.number(Number::Net);
+        let work_id = plan.number(Number::WorkId);
+        let pooled = net == Net::None as u64;
+        let slot = self.slots.take(&self.home, work_id, pooled)?;
+        taken.slot = Some(slot);
+
+        board.begin(Step::Cgroup);
+        if taken.groups.id == 0 && !plan.section(Section::Groups).is_empty() {
+            taken.groups = self.make_groups(plan)?;
+        }
+        taken.groups.count(plan, when::START, board);
+
+        board.begin(Step::IdMap);
+        let id_maps = self.id_maps(plan, slot)?;
+        board.begin(Step::EnterRoot);
+        self.enter_root(plan.number(Number::Root) as usize)?;
+
+        let ids = Slots::ids(&self.home, slot);
+        let birth = Birth {
+            board,
+            plan,
+            vectors,
+            socket,
+            streams,
+            user: self.slots.user(slot),
+            init_id: if self.home.single_id { work_id as u32 } else { 0 },
+            work_id_outside: ids.work as u32,
+            single_id: self.home.single_id,
+            groups: taken.groups,
+            id_maps,
+        };
+        board.begin(Step::Clone);
+        let mut flags = CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWIPC | CLONE_NEWUTS;
+        if net == Net::Loopback as u64 {
+            flags |= CLONE_NEWNET;
+        }
+        match sys::clone(flags, true, None)? {
+            Cloned::Child => setup::first_process(&birth),
+            Cloned::Parent { pid, pidfd } => self.adopt(taken, plan, socket, pid, pidfd),
+        }
+        Ok(())
+    }
+
+    fn make_groups(&mut self, plan: Plan<'_>) -> Result<Groups> {
+        self.next_group += 1;
+        Groups::make(&self.home, plan, self.next_group)
+    }
+
+    /// Makes groups ahead of the next run of a plan.
+    pub fn make_spare(&mut self, index: usize) {
+        let Some(plan) = self.plans.get(index).and_then(|entry| entry.plan()) else { return };
+        if plan.section(Section::Groups).is_empty() {
+            return;
+        }
+        // A failure shows, with its errno, in the run that then makes its own.
+        if let Ok(groups) = self.make_groups(plan)
+            && let Some(entry) = self.plans.get_mut(index)
+        {
+            entry.spare = groups;
+        }
+    }
+
+    fn id_maps(&mut self, plan: Plan<'_>, slot: usize) -> Result<[Fd; MAX_ID_MAPPED]> {
+        let mut id_maps = [0; MAX_ID_MAPPED];
+        if self.home.single_id {
+            return Ok(id_maps);
+        }
+        let mut records = plan.records(Section::IdMapped);
+        for place in &mut id_maps {
+            if records.is_empty() {
+                break;
+            }
+            let record = IdMapped::next(&mut records).ok_or(Errno::EPROTO)?;
+            *place = self.slots.id_map(&self.home, slot, record.uid, record.gid)?;
+        }
+        Ok(id_maps)
+    }
+
+    /// Takes on a sandbox that was just cloned.
+    fn adopt(&mut self, taken: &Taken, plan: Plan<'_>, socket: Fd, init: i32, pidfd: Fd) {
+        let now = sys::now();
+        let wall = plan.number(Number::WallNs);
+        let requested = self.board(taken.run).get(Word::TimeRequest);
+        let watches = self.watch(taken.run, plan, &taken.groups);
+        let _ = sys::epoll_add(self.epoll, pidfd, EPOLLIN, key(PIDFD, taken.run));
+        if let Some(entry) = self.plans.get_mut(taken.plan) {
+            entry.runs += 1;
+        }
+        if let Some(run) = self.runs.get_mut(taken.run) {
+            *run = Run {
+                live: true,
+                plan: taken.plan,
+                slot: taken.slot.unwrap_or(0),
+                init,
+                pidfd,
+                socket,
+                groups: taken.groups,
+                watches,
+                started: requested,
+                wall_at: if wall == 0 { 0 } else { requested.saturating_add(wall) },
+                check_at: crate::watch::first_look(plan, self.home.cpus, now),
+                pace: crate::watch::FIRST_PACE,
+                last_look: now,
+            };
+            self.live += 1;
+            self.high = self.high.max(taken.run + 1);
+        }
+        self.wants_spare = taken.plan + 1;
+    }
+
+    /// Polls the files that tell of a limit.
+    fn watch(&self, run: usize, plan: Plan<'_>, groups: &Groups) -> [Fd; MAX_WATCHES * 2] {
+        let mut fds = [0; MAX_WATCHES * 2];
+        let mut records = plan.records(Section::Watches);
+        for index in 0..MAX_WATCHES {
+            let Some(watch) = Watch::next(&mut records) else { break };
+            let Ok(file) = groups.open(watch.group, watch.file, O_RDONLY) else { continue };
+            let data = key(WATCH + index as u64, run);
+            if !watch.eventfd {
+                fds[index * 2] = file;
+                let _ = sys::epoll_add(self.epoll, file, EPOLLPRI, data);
+                continue;
+            }
+            fds[index * 2 + 1] = file;
+            let Ok(event) = sys::event_fd() else { continue };
+            fds[index * 2] = event;
+            let text = Text::<48>::new().number(event as u64).push(b" ").number(file as u64);
+            if let Ok(control) = groups.open(watch.group, b"cgroup.event_control\0", sys::O_WRONLY)
+            {
+                let _ = sys::write(control, text.bytes());
+                sys::close(control);
+            }
+            let _ = sys::epoll_add(self.epoll, event, EPOLLIN, data);
+        }
+        fds
+    }
+
+    /// Cleans up after a sandbox whose init has ended, and reports if init could not.
+    pub fn finish(&mut self, index: usize) {
+        let board = self.board(index);
+        let Some(run) = self.runs.get_mut(index).filter(|run| run.live) else { return };
+        let Ok(Some(reaped)) = sys::reap(run.init, false) else { return };
+        run.live = false;
+        let (plan_index, slot, groups) = (run.plan, run.slot, run.groups);
+        let (socket, pidfd, watches) = (run.socket, run.pidfd, run.watches);
+        run.groups = Groups::NONE;
+        self.live -= 1;
+        let plan = self.plans.get(plan_index).and_then(|entry| entry.plan());
+        if board.get(Word::Reported) == 0 {
+            self.account(board, &groups, plan, &reaped);
+            board.report(socket);
+        }
+        [socket, pidfd].into_iter().for_each(sys::close);
+        watches.into_iter().filter(|fd| *fd != 0).for_each(sys::close);
+        self.slots.release(slot);
+        self.bury(groups);
+        self.leave_plan(plan_index);
+    }
+
+    /// The last entries of a board whose init was killed.
+    fn account(&self, board: Board, groups: &Groups, plan: Option<Plan<'_>>, init: &sys::Reaped) {
+        if !board.stopped() && !board.failed() && board.get(Word::TimeExec) == 0 {
+            // It died while it was building; its own status tells how.
+            board.set(Word::Status, u64::from(init.status));
+            board.fail(Errno::EPROTO);
+        }
+        if let Some(plan) = plan {
+            groups.count(plan, when::END, board);
+        }
+        board.cpu_times(init.user_ns, init.system_ns);
+        if groups.id == 0 {
+            board.raise(Word::PeakMemory, init.max_resident);
+        }
+        let now = sys::now();
+        if board.get(Word::TimeEnd) == 0 {
+            board.set(Word::TimeEnd, now);
+        }
+        board.set(Word::TimeDead, now);
+    }
+
+    fn leave_plan(&mut self, index: usize) {
+        if let Some(entry) = self.plans.get_mut(index) {
+            entry.runs = entry.runs.saturating_sub(1);
+            if entry.dropped && entry.runs == 0 {
+                entry.unload();
+            }
+        }
+    }
+
+    /// How many places for runs there are.
+    pub const PLACES: usize = MAX_RUNS;
+}
+
+impl Run {
+    /// Takes note of an alarm, so that it does not ring again for the same event.
+    pub fn quiet(&self, watch: usize) {
+        let Some(fd) = self.watches.get(watch * 2).copied().filter(|fd| *fd != 0) else { return };
+        // A pollable file is re-armed by reading it from the start; an event by reading its count.
+        let _ = sys::read_start(fd, &mut [0; 256]);
+    }
+}

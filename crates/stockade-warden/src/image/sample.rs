@@ -1,0 +1,110 @@
+//! Looking at a sandbox's processes through `/proc`, where no cgroup counts for us.
+
+use crate::settle::Home;
+use crate::sys::{self, Fd, O_DIRECTORY, O_RDONLY};
+use crate::text::{self, Text};
+
+/// Most processes looked at in one sample.
+const MAX_PROCESSES: usize = 2048;
+const PAGE: u64 = 4096;
+/// `USER_HZ` is 100 on every architecture there is an image for.
+const TICK_NS: u64 = 10_000_000;
+
+/// Sums over all processes of a sandbox, its init not among them.
+#[derive(Default)]
+pub struct Sample {
+    pub resident: u64,
+    pub tasks: u64,
+    pub cpu_ns: u64,
+}
+
+/// Looks at every process below `init`. With `proportional`, shared pages are divided among
+/// those that share them, which costs a walk of every address space.
+pub fn take(home: &Home, init: i32, proportional: bool) -> Sample {
+    let mut sample = Sample::default();
+    let mut queue = [0i32; MAX_PROCESSES];
+    queue[0] = init;
+    let (mut next, mut end) = (0, 1);
+    while next < end {
+        let pid = queue[next];
+        next += 1;
+        children(home, pid, &mut queue, &mut end);
+        if pid != init {
+            measure(home, pid, proportional, &mut sample);
+        }
+    }
+    sample
+}
+
+/// The main process of a sandbox: the first child of its init.
+pub fn main_process(home: &Home, init: i32) -> Option<i32> {
+    let mut buffer = [0u8; 32];
+    let number = init as u64;
+    let path = Text::<64>::new().number(number).push(b"/task/").number(number).push(b"/children\0");
+    let text = sys::read_file(home.proc, path.bytes(), &mut buffer).ok()?;
+    text::number(text).map(|pid| pid as i32)
+}
+
+/// Open descriptors of a process (Linux 6.2; zero before).
+pub fn open_files(home: &Home, pid: i32) -> u64 {
+    let path = Text::<32>::new().number(pid as u64).push(b"/fd\0");
+    sys::stat_at(home.proc, path.bytes()).map_or(0, |stat| stat.size)
+}
+
+fn children(home: &Home, pid: i32, queue: &mut [i32], end: &mut usize) {
+    let path = Text::<32>::new().number(pid as u64).push(b"/task\0");
+    let Ok(dir) = sys::open_at(home.proc, path.bytes(), O_RDONLY | O_DIRECTORY, 0) else { return };
+    let mut entries = [0u8; 4096];
+    while let Ok(len @ 1..) = sys::list_dir(dir, &mut entries) {
+        let mut at = 0;
+        while let Some(size) = entries.get(at + 16..at + 18) {
+            let size = usize::from(u16::from_ne_bytes([size[0], size[1]]));
+            if size == 0 || at >= len {
+                break;
+            }
+            if let Some(task) = entries.get(at + 19..len).and_then(text::number) {
+                children_of_task(dir, task, queue, end);
+            }
+            at += size;
+        }
+    }
+    sys::close(dir);
+}
+
+fn children_of_task(dir: Fd, task: u64, queue: &mut [i32], end: &mut usize) {
+    let path = Text::<40>::new().number(task).push(b"/children\0");
+    let mut buffer = [0u8; 4096];
+    let Ok(list) = sys::read_file(dir, path.bytes(), &mut buffer) else { return };
+    for pid in list.split(|byte| *byte == b' ').filter_map(text::number) {
+        if let Some(place) = queue.get_mut(*end) {
+            *place = pid as i32;
+            *end += 1;
+        }
+    }
+}
+
+fn measure(home: &Home, pid: i32, proportional: bool, sample: &mut Sample) {
+    let mut buffer = [0u8; 1024];
+    let file = |name: &[u8]| Text::<48>::new().number(pid as u64).push(name).push(b"\0");
+    if let Ok(stat) = sys::read_file(home.proc, file(b"/stat").bytes(), &mut buffer) {
+        // The name may hold anything; what follows its last parenthesis is numbers.
+        let behind = stat.iter().rposition(|byte| *byte == b')').map_or(0, |at| at + 2);
+        let mut fields = stat.get(behind..).unwrap_or(&[]).split(|byte| *byte == b' ').skip(11);
+        let mut field = || fields.next().and_then(text::number).unwrap_or(0);
+        let ticks = field() + field() + field() + field();
+        sample.cpu_ns += ticks * TICK_NS;
+        let (_priority, _nice) = (field(), field());
+        sample.tasks += field().max(1);
+    }
+    if proportional {
+        let mut buffer = [0u8; 2048];
+        if let Ok(text) = sys::read_file(home.proc, file(b"/smaps_rollup").bytes(), &mut buffer) {
+            sample.resident += text::value(text, b"Pss").unwrap_or(0) * 1024;
+            return;
+        }
+    }
+    if let Ok(text) = sys::read_file(home.proc, file(b"/statm").bytes(), &mut buffer) {
+        let resident = text.split(|byte| *byte == b' ').nth(1).and_then(text::number);
+        sample.resident += resident.unwrap_or(0) * PAGE;
+    }
+}

@@ -1,0 +1,330 @@
+//! The warden's loop: requests, ended sandboxes, deadlines, and housekeeping when idle.
+
+use core::sync::atomic::AtomicU64;
+
+use crate::board::Board;
+use crate::groups::Groups;
+use crate::plans::PlanEntry;
+use crate::roots;
+use crate::run::Run;
+use crate::settle::{self, Home};
+use crate::slots::Slots;
+use crate::sys::{self, CLONE_NEWNS, EPOLLIN, Errno, Event, Fd, Result};
+use crate::wire::board::WORDS;
+use crate::wire::request::{
+    Census, MAX_PLANS, MAX_ROOTS, MAX_RUNS, Operation, PACKET_WORDS, Packet, Reply, VERSION,
+};
+use crate::{HOST, sys::Received};
+
+/// Kinds of epoll keys; the rest of a key is a run's index.
+pub const PIDFD: u64 = 1;
+pub const WATCH: u64 = 2;
+
+/// An epoll key.
+pub const fn key(kind: u64, index: usize) -> u64 {
+    kind << 32 | index as u64
+}
+
+/// How long a cgroup that was busy is left alone before it is removed.
+const BUSY_PAUSE: u64 = 2_000_000;
+/// Most cgroup sets that wait to be removed.
+const GRAVES: usize = 1024;
+
+/// All the warden knows. Zeros are a valid start.
+pub struct State {
+    pub home: Home,
+    settled: bool,
+    pub slots: Slots,
+    pub plans: [PlanEntry; MAX_PLANS],
+    roots: [Fd; MAX_ROOTS],
+    /// The root whose mount namespace the warden is in, plus one; 0 at home.
+    in_root: usize,
+    pub runs: [Run; MAX_RUNS],
+    pub live: usize,
+    /// Runs behind this index have never been.
+    pub high: usize,
+    boards: Option<&'static AtomicU64>,
+    pub epoll: Fd,
+    pub next_group: u64,
+    /// The plan that should get spare groups, plus one.
+    pub wants_spare: usize,
+    graves: [Groups; GRAVES],
+    buried: usize,
+    dig_at: u64,
+}
+
+/// Serves until the host is gone.
+pub fn serve() -> ! {
+    match prepare() {
+        Ok(state) => state.serve(),
+        Err(errno) => sys::exit(errno.0),
+    }
+}
+
+fn prepare() -> Result<&'static mut State> {
+    let state = sys::zeroed::<State>()?;
+    state.boards = sys::shared_words(WORDS * MAX_RUNS)?.first();
+    state.epoll = sys::epoll_create()?;
+    sys::epoll_add(state.epoll, HOST, EPOLLIN, 0)?;
+    Ok(state)
+}
+
+impl State {
+    fn serve(&mut self) -> ! {
+        let mut events = [Event { events: 0, data: 0 }; 32];
+        let mut next = None;
+        loop {
+            let timeout = self.patience(next);
+            let count = sys::epoll_wait(self.epoll, &mut events, timeout).unwrap_or(0);
+            let events = events.get(..count).unwrap_or(&[]);
+            if events.iter().any(|event| { event.data } == 0) {
+                self.requests();
+            }
+            for event in events {
+                let data = event.data;
+                let (kind, index) = (data >> 32, (data & 0xffff_ffff) as usize);
+                match kind {
+                    0 => {}
+                    PIDFD => self.finish(index),
+                    _ => self.alarm(index, kind - WATCH),
+                }
+            }
+            next = self.look(sys::now());
+            if count == 0 {
+                self.keep_house();
+            }
+        }
+    }
+
+    /// How long to wait for events.
+    fn patience(&self, next: Option<u64>) -> Option<u64> {
+        if self.wants_spare != 0 {
+            return Some(0);
+        }
+        let now = sys::now();
+        let dig = (self.buried != 0).then_some(self.dig_at);
+        let due = [next, dig].into_iter().flatten().min();
+        due.map(|due| due.saturating_sub(now))
+    }
+
+    pub fn board(&self, index: usize) -> Board {
+        Board::at(sys::words_from(self.boards, WORDS * MAX_RUNS), index)
+    }
+
+    /// Answers everything that has arrived.
+    fn requests(&mut self) {
+        loop {
+            match sys::receive(HOST) {
+                Ok(Some(received)) => self.request(&received),
+                Err(Errno::EAGAIN | Errno::EINTR) => return,
+                // The host has gone, or the socket is of no use any more.
+                Ok(None) | Err(_) => self.leave(),
+            }
+        }
+    }
+
+    fn request(&mut self, received: &Received) {
+        let fds = received.fds.get(..received.count).unwrap_or(&[]);
+        let [version, operation, number, ..] = received.packet;
+        let operation = Operation::from_number(operation).filter(|_| version == VERSION);
+        let index = usize::try_from(number).unwrap_or(usize::MAX);
+        match operation {
+            Some(Operation::Start) if self.settled => return self.start(number, fds),
+            Some(Operation::Hello) if !self.settled => return self.hello(&received.packet, fds),
+            Some(Operation::MakeRoot) if self.settled => self.make_root(index, fds),
+            Some(Operation::DropRoot) => self.drop_root(index),
+            Some(Operation::MakePlan) if self.settled => self.make_plan(index, fds),
+            Some(Operation::DropPlan) => self.drop_plan(index),
+            Some(Operation::Census) => self.census(),
+            _ => answer(Err((0, 0, Errno::EPROTO))),
+        }
+        fds.iter().for_each(|fd| sys::close(*fd));
+    }
+
+    fn hello(&mut self, packet: &Packet, fds: &[Fd]) {
+        match settle::settle(packet, fds, &mut self.home) {
+            Ok(()) => {
+                self.settled = true;
+                answer(Ok((self.host_pid(), sys::landlock_abi())));
+            }
+            Err((step, errno)) => answer(Err((step as u64, 0, errno))),
+        }
+    }
+
+    fn host_pid(&self) -> u64 {
+        sys::pid() as u64
+    }
+
+    fn make_root(&mut self, index: usize, fds: &[Fd]) {
+        let free = self.roots.get(index).is_some_and(|root| *root == 0);
+        let (Some(recipe), true) = (fds.first(), free) else {
+            return answer(Err((0, 0, Errno::EPROTO)));
+        };
+        let built = self.go_home().map_err(roots::Failure::from);
+        match built.and_then(|()| roots::build(&self.home, *recipe)) {
+            Ok(root) => {
+                self.roots[index] = root;
+                answer(Ok((0, 0)));
+            }
+            Err(failure) => answer(Err((0, u64::from(failure.item), failure.errno))),
+        }
+    }
+
+    fn drop_root(&mut self, index: usize) {
+        if let Some(root) = self.roots.get_mut(index).filter(|root| **root != 0) {
+            sys::close(*root);
+            *root = 0;
+            if self.in_root == index + 1 {
+                let _ = self.go_home();
+            }
+        }
+    }
+
+    /// Enters a root's mount namespace; what is cloned from here on begins in a copy of it.
+    pub fn enter_root(&mut self, index: usize) -> Result<()> {
+        if self.in_root == index + 1 {
+            return Ok(());
+        }
+        let root = self.roots.get(index).copied().filter(|root| *root != 0);
+        sys::enter_namespace(root.ok_or(Errno::EPROTO)?, CLONE_NEWNS)?;
+        self.in_root = index + 1;
+        Ok(())
+    }
+
+    fn go_home(&mut self) -> Result<()> {
+        if self.in_root != 0 {
+            sys::enter_namespace(self.home.mounts, CLONE_NEWNS)?;
+            self.in_root = 0;
+        }
+        Ok(())
+    }
+
+    fn make_plan(&mut self, index: usize, fds: &[Fd]) {
+        let entry = self.plans.get_mut(index).filter(|entry| !entry.known);
+        let (Some(file), Some(entry)) = (fds.first(), entry) else {
+            return answer(Err((0, 0, Errno::EPROTO)));
+        };
+        match entry.load(*file) {
+            Ok(()) => {
+                self.make_spare(index);
+                answer(Ok((0, 0)));
+            }
+            Err(errno) => answer(Err((0, 0, errno))),
+        }
+    }
+
+    fn drop_plan(&mut self, index: usize) {
+        let Some(entry) = self.plans.get_mut(index).filter(|entry| entry.known) else { return };
+        entry.dropped = true;
+        let spare = core::mem::replace(&mut entry.spare, Groups::NONE);
+        if entry.runs == 0 {
+            entry.unload();
+        }
+        self.bury(spare);
+    }
+
+    fn census(&self) {
+        let mut packet: Packet = [0; PACKET_WORDS];
+        packet[0] = VERSION;
+        let groups = self.plans.iter().filter(|entry| entry.spare.id != 0).count()
+            + self.runs.iter().filter(|run| run.live && run.groups.id != 0).count()
+            + self.buried;
+        packet[Census::Runs as usize] = self.live as u64;
+        packet[Census::Slots as usize] = self.slots.made as u64;
+        packet[Census::Groups as usize] = groups as u64;
+        packet[Census::Plans as usize] = self.plans.iter().filter(|e| e.known).count() as u64;
+        packet[Census::Roots as usize] =
+            self.roots.iter().filter(|root| **root != 0).count() as u64;
+        packet[Census::Descriptors as usize] =
+            sys::stat_at(self.home.proc, b"self/fd\0").map_or(0, |stat| stat.size);
+        let _ = sys::send_words(HOST, &packet);
+    }
+
+    /// Puts groups where they will be removed when the warden is idle.
+    pub fn bury(&mut self, mut groups: Groups) {
+        if groups.id == 0 {
+            return;
+        }
+        match self.graves.get_mut(self.buried) {
+            Some(grave) => {
+                *grave = groups;
+                self.buried += 1;
+                self.dig_at = 0;
+            }
+            None => {
+                let _ = groups.remove();
+            }
+        }
+    }
+
+    /// One piece of work that nobody waits for.
+    fn keep_house(&mut self) {
+        if self.wants_spare != 0 {
+            let plan = self.wants_spare - 1;
+            self.wants_spare = 0;
+            let lacks = |entry: &PlanEntry| entry.known && !entry.dropped && entry.spare.id == 0;
+            if self.plans.get(plan).is_some_and(lacks) {
+                self.make_spare(plan);
+            }
+            return;
+        }
+        let Some(last) = self.buried.checked_sub(1) else { return };
+        if self.graves[last].remove().is_ok() {
+            self.buried = last;
+            return;
+        }
+        // Busy: to the other end of the row, and a pause.
+        self.graves[..=last].rotate_right(1);
+        self.dig_at = sys::now() + BUSY_PAUSE;
+    }
+
+    /// The host is gone: ends every sandbox, removes every cgroup, ends.
+    fn leave(&mut self) -> ! {
+        for run in self.runs.iter().take(self.high).filter(|run| run.live) {
+            sys::kill_pidfd(run.pidfd);
+        }
+        while matches!(sys::reap(-1, true), Ok(Some(_))) {}
+        for index in 0..self.high {
+            let groups = self.runs.get(index).filter(|run| run.live).map(|run| run.groups);
+            if let Some(mut groups) = groups {
+                let _ = groups.remove();
+            }
+        }
+        for entry in self.plans.iter_mut().filter(|entry| entry.spare.id != 0) {
+            let _ = entry.spare.remove();
+        }
+        for grave in &mut self.graves[..self.buried] {
+            let _ = grave.remove();
+        }
+        let _ = self.go_home();
+        for group in self.home.groups.into_iter().filter(|fd| *fd != 0) {
+            remove_own(&self.home, group);
+        }
+        sys::exit(0)
+    }
+}
+
+/// Removes a directory that is known by its descriptor only.
+fn remove_own(home: &Home, dir: Fd) {
+    use crate::text::Text;
+    let mut buffer = [0u8; 4000];
+    let link = Text::<32>::new().push(b"self/fd/").number(dir as u64).push(b"\0");
+    if let Ok(path) = sys::read_link(home.proc, link.bytes(), &mut buffer) {
+        let path = Text::<4096>::new().push(path).push(b"\0");
+        let _ = sys::remove_dir(sys::AT_FDCWD, path.bytes());
+    }
+}
+
+/// Replies to the host: detail and item, with the errno if it failed.
+fn answer(result: core::result::Result<(u64, u64), (u64, u64, Errno)>) {
+    let mut packet: Packet = [0; PACKET_WORDS];
+    packet[0] = VERSION;
+    let (detail, item, errno) = match result {
+        Ok((detail, item)) => (detail, item, 0),
+        Err((detail, item, errno)) => (detail, item, errno.0 as u64),
+    };
+    packet[1] = errno;
+    packet[Reply::Detail as usize] = detail;
+    packet[Reply::Item as usize] = item;
+    let _ = sys::send_words(HOST, &packet);
+}

@@ -1,0 +1,236 @@
+//! The sandbox's first process, up to the fork of the workload: mounts, host name, loopback.
+//!
+//! It begins as a clone of the warden in new mount, pid, IPC and host name namespaces, with the
+//! root's tree as `/` and nothing of the host's tree in reach.
+
+use crate::board::{Board, attempt};
+use crate::groups::Groups;
+use crate::init::{self, Disks};
+use crate::sys::{
+    self, Cloned, Errno, Fd, NODEV, NOEXEC, NOSUID, O_DIRECTORY, O_PATH, RDONLY, RESOLVE_IN_ROOT,
+    RESOLVE_NO_MAGICLINKS, Result, S_IFDIR, S_IFMT,
+};
+use crate::text::Text;
+use crate::wire::board::{Space, Step, Word};
+use crate::wire::plan::{IdMapped, Net, Number, Plan, Section, Tmpfs};
+use crate::workload;
+
+/// Most id-mapped binds of a plan.
+pub const MAX_ID_MAPPED: usize = 32;
+
+/// Everything a sandbox's first process is born with.
+pub struct Birth {
+    pub board: Board,
+    pub plan: Plan<'static>,
+    /// Argument vector and environment.
+    pub vectors: (usize, usize),
+    /// The run's socket.
+    pub socket: Fd,
+    /// The program's ends of its standard streams.
+    pub streams: [Fd; 3],
+    /// The slot's user namespace.
+    pub user: Fd,
+    /// Ids of init inside, and of the workload as seen by the warden.
+    pub init_id: u32,
+    pub work_id_outside: u32,
+    pub single_id: bool,
+    pub groups: Groups,
+    /// User namespaces for the plan's id-mapped binds, in their order.
+    pub id_maps: [Fd; MAX_ID_MAPPED],
+}
+
+/// Builds the world, forks the workload, stays as init.
+pub fn first_process(birth: &Birth) -> ! {
+    let board = birth.board;
+    board.stamp(Word::TimeClone);
+    for space in [Space::Mount, Space::Pid, Space::Ipc, Space::Uts] {
+        board.own_space(space);
+    }
+    let mut disks = Disks::NONE;
+    let built = attempt(board, build(birth, &mut disks));
+    let main = built.and_then(|()| {
+        board.begin(Step::Fork);
+        let unified = (birth.groups.unified != 0).then_some(birth.groups.unified);
+        match attempt(board, sys::clone(0, false, unified))? {
+            Cloned::Child => workload::become_program(birth),
+            Cloned::Parent { pid, .. } => Some(pid),
+        }
+    });
+    match main {
+        Some(main) => init::serve(birth, main, &disks),
+        None => {
+            board.report(birth.socket);
+            sys::exit(1)
+        }
+    }
+}
+
+fn build(birth: &Birth, disks: &mut Disks) -> Result<()> {
+    let (board, plan) = (birth.board, birth.plan);
+    board.begin(Step::Session);
+    sys::new_session()?;
+    let root = sys::open_at(sys::AT_FDCWD, b"/\0", O_PATH | O_DIRECTORY, 0)?;
+
+    board.begin(Step::Proc);
+    let options: [(&[u8], &[u8]); 1] = [(b"hidepid\0", b"invisible\0")];
+    let proc = sys::new_filesystem(b"proc\0", &options, RDONLY | NOSUID | NODEV | NOEXEC)?;
+    mount(root, proc, b"/proc\0")?;
+    board.begin(Step::Mask);
+    mask(board, plan, root, proc)?;
+
+    board.begin(Step::Tmpfs);
+    tmpfs(board, plan, root, disks)?;
+    board.begin(Step::IdMap);
+    map_ids(birth, root)?;
+    board.stamp(Word::TimeMounts);
+
+    board.begin(Step::Hostname);
+    sys::set_hostname(plan.section(Section::Hostname))?;
+    board.begin(Step::Loopback);
+    if plan.number(Number::Net) == Net::Loopback as u64 {
+        sys::loopback(true)?;
+        board.set(Word::ReadInterfaces, 1);
+    }
+    if !birth.single_id {
+        // The streams are pipes of the host's; the program may reopen them by path.
+        let id = birth.work_id_outside;
+        for (index, stream) in birth.streams.into_iter().enumerate() {
+            board.item(index);
+            sys::chown(stream, id, id)?;
+        }
+    }
+    Ok(())
+}
+
+/// Opens a place inside, whatever the links on the way say.
+fn resolve(root: Fd, path: &[u8]) -> Result<Fd> {
+    sys::open_how(root, path, O_PATH, RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS)
+}
+
+fn mount(root: Fd, mount: Fd, path: &[u8]) -> Result<()> {
+    let target = resolve(root, path)?;
+    let result = sys::attach(mount, target);
+    sys::close(target);
+    result
+}
+
+/// Puts nothing where the kernel would tell a guest about its host. Paths are walked from the
+/// mount itself, so no link in a root can lead elsewhere.
+fn mask(board: Board, plan: Plan<'_>, root: Fd, proc: Fd) -> Result<()> {
+    let null = resolve(root, b"/dev/null\0")?;
+    let mut records = plan.records(Section::Masks);
+    let mut index = 0;
+    while !records.is_empty() {
+        board.item(index);
+        index += 1;
+        let path = records.c_str().ok_or(Errno::EPROTO)?;
+        let name = path.strip_prefix(b"/proc/").ok_or(Errno::EPROTO)?;
+        let target = match sys::open_how(proc, name, O_PATH, RESOLVE_NO_MAGICLINKS) {
+            Err(Errno::ENOENT) => continue,
+            other => other?,
+        };
+        let cover = if sys::stat_fd(target)?.mode & S_IFMT == S_IFDIR {
+            let options: [(&[u8], &[u8]); 1] = [(b"nr_inodes\0", b"1\0")];
+            sys::new_filesystem(b"tmpfs\0", &options, RDONLY | NOSUID | NODEV | NOEXEC)?
+        } else {
+            sys::clone_tree(null, b"\0")?
+        };
+        let result = sys::attach(cover, target);
+        sys::close(cover);
+        sys::close(target);
+        result?;
+    }
+    sys::close(null);
+    Ok(())
+}
+
+/// Mounts a new in-memory filesystem and notes its capacity.
+fn new_tmpfs(board: Board, disks: &mut Disks, bytes: u64, inodes: u64) -> Result<Fd> {
+    let size = Text::<24>::new().number(bytes).push(b"\0");
+    let count = Text::<24>::new().number(inodes).push(b"\0");
+    let options: [(&[u8], &[u8]); 3] =
+        [(b"mode\0", b"1777\0"), (b"size\0", size.bytes()), (b"nr_inodes\0", count.bytes())];
+    let given = if bytes == 0 { &options[..1] } else { &options[..] };
+    let mount = sys::new_filesystem(b"tmpfs\0", given, NOSUID | NODEV)?;
+    let stat = sys::stat_fs(mount)?;
+    let capacity = stat.blocks.saturating_mul(stat.block_size);
+    board.set(Word::ReadDisk, board.get(Word::ReadDisk).saturating_add(capacity));
+    board.set(Word::ReadInodes, board.get(Word::ReadInodes).saturating_add(stat.inodes));
+    disks.add(mount);
+    Ok(mount)
+}
+
+/// Mounts the writable directories. Those without a size of their own are parts of one
+/// filesystem, so that together they have one bound.
+fn tmpfs(board: Board, plan: Plan<'_>, root: Fd, disks: &mut Disks) -> Result<()> {
+    let mut records = plan.records(Section::Tmpfs);
+    let mut scratch: Option<(Fd, &[u8])> = None;
+    let mut shared = 0u64;
+    let part = |index: u64| Text::<24>::new().number(index).push(b"\0");
+    let mut index = 0;
+    while !records.is_empty() {
+        board.item(index);
+        index += 1;
+        let record = Tmpfs::next(&mut records).ok_or(Errno::EPROTO)?;
+        if record.bytes != 0 {
+            let filesystem = new_tmpfs(board, disks, record.bytes, record.inodes)?;
+            mount(root, filesystem, record.path)?;
+            continue;
+        }
+        let (filesystem, _) = match scratch {
+            Some(scratch) => scratch,
+            None => {
+                let bytes = plan.number(Number::ScratchBytes);
+                let inodes = plan.number(Number::ScratchInodes);
+                let filesystem = new_tmpfs(board, disks, bytes, inodes)?;
+                // Attached first, since only an attached mount can be copied; covered below.
+                mount(root, filesystem, record.path)?;
+                sys::make_dir(filesystem, part(0).bytes(), 0o1777)?;
+                scratch = Some((filesystem, record.path));
+                shared = 1;
+                continue;
+            }
+        };
+        let name = part(shared);
+        shared += 1;
+        sys::make_dir(filesystem, name.bytes(), 0o1777)?;
+        let copy = sys::clone_tree(filesystem, name.bytes())?;
+        let result = mount(root, copy, record.path);
+        sys::close(copy);
+        result?;
+    }
+    if let Some((filesystem, path)) = scratch {
+        let copy = sys::clone_tree(filesystem, part(0).bytes())?;
+        let result = mount(root, copy, path);
+        sys::close(copy);
+        result?;
+    }
+    Ok(())
+}
+
+/// Covers each bind with a copy in which the files of its owner are the workload's.
+fn map_ids(birth: &Birth, root: Fd) -> Result<()> {
+    if birth.single_id {
+        return Ok(());
+    }
+    let mut records = birth.plan.records(Section::IdMapped);
+    for userns in birth.id_maps {
+        if records.is_empty() {
+            break;
+        }
+        let record = IdMapped::next(&mut records).ok_or(Errno::EPROTO)?;
+        let place = resolve(root, record.path)?;
+        let copy = sys::clone_tree(place, b"\0")?;
+        let result = match sys::set_id_map(copy, userns) {
+            // The filesystem cannot do it. A reader can live with the owner's own permissions.
+            Err(Errno::EINVAL) if !record.write => Ok(()),
+            Err(errno) => Err(errno),
+            Ok(()) => sys::attach(copy, place),
+        };
+        sys::close(copy);
+        sys::close(place);
+        result?;
+        birth.board.item(birth.board.get(Word::Item) as usize + 1);
+    }
+    if records.is_empty() { Ok(()) } else { Err(Errno::EPROTO) }
+}

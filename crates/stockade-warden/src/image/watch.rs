@@ -1,0 +1,148 @@
+//! Deadlines and limits that are looked at from outside: the wall clock, the CPU clock, and what
+//! the kernel tells or does not tell about memory and tasks.
+
+use crate::run::MAX_WATCHES;
+use crate::sample;
+use crate::serve::State;
+use crate::sys;
+use crate::wire::board::{Stop, Word};
+use crate::wire::plan::{Number, Plan, Section, Watch};
+
+/// The first look at what only looking tells.
+pub const FIRST_PACE: u64 = 2_000_000;
+/// Looks come at most this far apart where descriptors are counted.
+const SLOWEST_PACE: u64 = 50_000_000;
+/// Time between samples of memory, far from the limit and close to it.
+const SAMPLE_FAR: u64 = 4_000_000;
+const SAMPLE_NEAR: u64 = 1_000_000;
+/// The CPU clock is looked at no more often than this.
+const CLOCK_PACE: u64 = 1_000_000;
+
+/// When a run is looked at first; 0 for never.
+pub fn first_look(plan: Plan<'_>, cpus: u64, now: u64) -> u64 {
+    if samples(plan) || plan.number(Number::OpenFiles) != 0 {
+        return now + FIRST_PACE;
+    }
+    match plan.number(Number::CpuNs) {
+        0 => 0,
+        limit => now + until_spent(plan, cpus, limit),
+    }
+}
+
+fn samples(plan: Plan<'_>) -> bool {
+    plan.number(Number::SampleMemory) != 0 || plan.number(Number::SampleTasks) != 0
+}
+
+/// The soonest that `left` nanoseconds of CPU time can be spent.
+fn until_spent(plan: Plan<'_>, cpus: u64, left: u64) -> u64 {
+    let milli = match plan.number(Number::MilliCpus) {
+        0 => cpus * 1000,
+        milli => milli.min(cpus * 1000),
+    };
+    (left.saturating_mul(1000) / milli.max(1)).max(CLOCK_PACE)
+}
+
+impl State {
+    /// Ends a run for `reason`: the first reason stands.
+    pub fn stop(&self, index: usize, reason: Stop, observed: u64) {
+        let Some(run) = self.runs.get(index).filter(|run| run.live) else { return };
+        self.board(index).stop(reason, observed);
+        sys::kill_pidfd(run.pidfd);
+    }
+
+    /// Looks at every run that is due. Gives the time of the next look, if there is one.
+    pub fn look(&mut self, now: u64) -> Option<u64> {
+        let mut next: Option<u64> = None;
+        for index in 0..self.high {
+            let Some(run) = self.runs.get(index).filter(|run| run.live) else { continue };
+            if run.wall_at != 0 && run.wall_at <= now {
+                self.stop(index, Stop::WallTime, now - run.started);
+                if let Some(run) = self.runs.get_mut(index) {
+                    run.wall_at = 0;
+                    run.check_at = 0;
+                }
+                continue;
+            }
+            if run.check_at != 0 && run.check_at <= now {
+                self.check(index, now);
+            }
+            let Some(run) = self.runs.get(index) else { continue };
+            for due in [run.wall_at, run.check_at].into_iter().filter(|due| *due != 0) {
+                next = Some(next.map_or(due, |next| next.min(due)));
+            }
+        }
+        next
+    }
+
+    /// Looks at one run and says when to look again.
+    fn check(&mut self, index: usize, now: u64) {
+        let board = self.board(index);
+        let Some(run) = self.runs.get(index) else { return };
+        let Some(plan) = self.plans.get(run.plan).and_then(|entry| entry.plan()) else { return };
+        let (init, gap, mut pace) = (run.init, now - run.last_look, run.pace);
+        let mut wait = u64::MAX;
+        let mut cpu = run.groups.cpu_time(plan);
+
+        let clocked = plan.number(Number::CpuNs) == 0 || cpu.is_some();
+        if samples(plan) || !clocked {
+            let limit = plan.number(Number::SampleMemory);
+            let tasks = plan.number(Number::SampleTasks);
+            let mut seen = sample::take(&self.home, init, false);
+            if limit != 0 && seen.resident > limit {
+                seen = sample::take(&self.home, init, true);
+            }
+            board.raise(Word::PeakMemory, seen.resident);
+            board.raise(Word::PeakTasks, seen.tasks);
+            board.raise(Word::SampleGapNs, gap);
+            cpu = cpu.or(Some(seen.cpu_ns));
+            if limit != 0 && seen.resident > limit {
+                self.stop(index, Stop::Memory, seen.resident);
+            } else if tasks != 0 && seen.tasks > tasks {
+                self.stop(index, Stop::Processes, seen.tasks);
+            }
+            wait = if seen.resident > limit / 2 { SAMPLE_NEAR } else { SAMPLE_FAR };
+        }
+        let open_limit = plan.number(Number::OpenFiles);
+        if open_limit != 0 && board.get(Word::OpenFiles) < open_limit {
+            if let Some(main) = sample::main_process(&self.home, init) {
+                board.raise(Word::OpenFiles, sample::open_files(&self.home, main));
+            }
+            pace = (pace * 2).min(SLOWEST_PACE);
+            wait = wait.min(pace);
+        }
+        let limit = plan.number(Number::CpuNs);
+        if limit != 0 {
+            let used = cpu.unwrap_or(0);
+            if used >= limit {
+                self.stop(index, Stop::CpuTime, used);
+            } else {
+                wait = wait.min(until_spent(plan, self.home.cpus, limit - used));
+            }
+        }
+        if let Some(run) = self.runs.get_mut(index) {
+            run.pace = pace;
+            run.last_look = now;
+            run.check_at = if wait == u64::MAX { 0 } else { now.saturating_add(wait) };
+        }
+    }
+
+    /// A watched file has changed: ends the run if the limit was really hit.
+    pub fn alarm(&mut self, index: usize, which: u64) {
+        let Some(run) = self.runs.get(index).filter(|run| run.live) else { return };
+        let Some(plan) = self.plans.get(run.plan).and_then(|entry| entry.plan()) else { return };
+        let mut records = plan.records(Section::Watches);
+        for at in 0..MAX_WATCHES as u64 {
+            let Some(watch) = Watch::next(&mut records) else { return };
+            if at != which {
+                continue;
+            }
+            run.quiet(at as usize);
+            let hits = run.groups.value(watch.group, watch.file, watch.key).unwrap_or(0);
+            if hits > 0
+                && let Some(reason) = Stop::from_number(u64::from(watch.stop))
+            {
+                self.stop(index, reason, watch.limit);
+            }
+        }
+    }
+}

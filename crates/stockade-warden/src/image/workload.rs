@@ -1,0 +1,127 @@
+//! The workload's process, from its fork to its `execve`: every door closed, filters last.
+
+use crate::board::Board;
+use crate::setup::Birth;
+use crate::sys::{self, AT_FDCWD, CLONE_NEWCGROUP, CLONE_NEWUSER, Errno, O_PATH, Result};
+use crate::wire::board::{Space, Step, Word};
+use crate::wire::plan::{NO_WORD, Net, Number, Plan, Rlimit, Rule, Section};
+
+/// Becomes the program, or ends with the failed step on the board.
+pub fn become_program(birth: &Birth) -> ! {
+    birth.board.stamp(Word::TimeFork);
+    let errno = match close_doors(birth) {
+        Ok(()) => execute(birth),
+        Err(errno) => errno,
+    };
+    birth.board.fail(errno);
+    sys::exit(127)
+}
+
+fn close_doors(birth: &Birth) -> Result<()> {
+    let (board, plan) = (birth.board, birth.plan);
+    let work_id = plan.number(Number::WorkId) as u32;
+
+    board.begin(Step::JoinCgroup);
+    birth.groups.join()?;
+    match sys::unshare(CLONE_NEWCGROUP) {
+        Ok(()) => board.own_space(Space::Cgroup),
+        // A kernel without cgroups has none to show.
+        Err(Errno::EINVAL) => {}
+        Err(errno) => return Err(errno),
+    }
+
+    board.begin(Step::EnterUser);
+    sys::enter_namespace(birth.user, CLONE_NEWUSER)?;
+    board.own_space(Space::User);
+    if plan.number(Number::Net) != Net::Host as u64 {
+        board.own_space(Space::Net);
+    }
+
+    board.begin(Step::Capabilities);
+    sys::drop_bounding_set()?;
+    board.begin(Step::WorkIds);
+    sys::set_ids(work_id, work_id)?;
+    board.set(Word::ReadUid, u64::from(birth.work_id_outside));
+    sys::new_session()?;
+
+    board.begin(Step::Streams);
+    for (target, stream) in birth.streams.into_iter().enumerate() {
+        sys::dup_onto(stream, target as sys::Fd)?;
+    }
+    sys::close_on_exec_from(3)?;
+    board.begin(Step::WorkDir);
+    sys::set_umask(0o022);
+    sys::enter_dir(plan.string(Section::WorkDir).ok_or(Errno::EPROTO)?)?;
+
+    board.stamp(Word::TimeLimits);
+
+    board.begin(Step::Capabilities);
+    sys::set_capabilities(0)?;
+    board.set(Word::ReadCapabilities, sys::capabilities()?);
+    board.begin(Step::NoNewPrivs);
+    board.set(Word::ReadNoNewPrivs, sys::no_new_privileges()?.into());
+    board.begin(Step::Landlock);
+    landlock(board, plan)?;
+    // Late, since building needs more open files than a program may be allowed.
+    board.begin(Step::Rlimits);
+    rlimits(board, plan)?;
+    board.set(Word::ReadPid, sys::pid() as u64);
+
+    board.begin(Step::Seccomp);
+    let filter = plan.section(Section::Filter);
+    if !filter.is_empty() {
+        sys::install_filter(filter)?;
+        // What the mode is by now: the call has no other way to succeed.
+        board.set(Word::ReadSeccomp, 2);
+    }
+    Ok(())
+}
+
+fn rlimits(board: Board, plan: Plan<'_>) -> Result<()> {
+    let mut records = plan.records(Section::Rlimits);
+    let mut index = 0;
+    while !records.is_empty() {
+        board.item(index);
+        index += 1;
+        let limit = Rlimit::next(&mut records).ok_or(Errno::EPROTO)?;
+        let now = sys::set_rlimit(limit.resource, limit.value)?;
+        if limit.word != NO_WORD {
+            board.set_index(limit.word as usize, now);
+        }
+    }
+    Ok(())
+}
+
+fn landlock(board: Board, plan: Plan<'_>) -> Result<()> {
+    let fs = plan.number(Number::LandlockFs);
+    if fs == 0 {
+        return Ok(());
+    }
+    let net = plan.number(Number::LandlockNet);
+    let scopes = plan.number(Number::LandlockScopes);
+    let ruleset = sys::landlock_ruleset(fs, net, scopes)?;
+    let mut records = plan.records(Section::Rules);
+    let mut index = 0;
+    while !records.is_empty() {
+        board.item(index);
+        index += 1;
+        let rule = Rule::next(&mut records).ok_or(Errno::EPROTO)?;
+        let place = sys::open_at(AT_FDCWD, rule.path, O_PATH, 0)?;
+        let result = sys::landlock_allow(ruleset, place, rule.rights & fs);
+        sys::close(place);
+        result?;
+    }
+    sys::landlock_restrict(ruleset)?;
+    sys::close(ruleset);
+    board.set(Word::ReadLandlock, 1);
+    Ok(())
+}
+
+fn execute(birth: &Birth) -> Errno {
+    let board = birth.board;
+    board.begin(Step::Exec);
+    board.stamp(Word::TimeExec);
+    let Some(program) = birth.plan.string(Section::Program) else { return Errno::EPROTO };
+    let (arguments, environment) = birth.vectors;
+    sys::execute(program, arguments, environment)
+}

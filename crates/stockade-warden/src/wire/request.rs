@@ -1,0 +1,138 @@
+//! Requests of the host and replies of the warden: fixed little packets on a sequenced-packet
+//! socket, descriptors beside them. Everything that varies in size travels in a sealed memfd.
+
+/// Version of this language. Host and image are built together; it guards against a stray image.
+pub const VERSION: u64 = 1;
+
+/// Words in a request or reply.
+pub const PACKET_WORDS: usize = 8;
+/// Bytes in a request or reply.
+pub const PACKET_BYTES: usize = PACKET_WORDS * 8;
+/// Most descriptors that travel with one request.
+pub const MAX_FDS: usize = 8;
+/// Most cgroup directories a host hands over: one per version-1 hierarchy.
+pub const MAX_GROUPS: usize = 4;
+/// Most roots alive at once.
+pub const MAX_ROOTS: usize = 64;
+/// Most plans alive at once.
+pub const MAX_PLANS: usize = 4096;
+/// Most runs alive at once.
+pub const MAX_RUNS: usize = 8192;
+
+/// A request or reply. Word 0 is the version, word 1 the operation or result.
+pub type Packet = [u64; PACKET_WORDS];
+
+/// What a host asks of the warden.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u64)]
+pub enum Operation {
+    /// First: settle in. Words: [`Hello`] fields. Descriptors: cgroup directories.
+    Hello = 1,
+    /// Build a root. Word 2: its number. Descriptor: the recipe. Replied to.
+    MakeRoot,
+    /// Forget a root. Word 2: its number. Not replied to.
+    DropRoot,
+    /// Learn a plan. Word 2: its number. Descriptor: the plan. Replied to.
+    MakePlan,
+    /// Forget a plan. Word 2: its number. Not replied to.
+    DropPlan,
+    /// Start a run. Word 2: the plan's number. Descriptors: the run's socket, then the program's
+    /// ends of standard input, output and error. The answer is the run's board, on its socket.
+    Start,
+    /// Counts of what is alive. Replied to with [`Census`] fields.
+    Census,
+}
+
+impl Operation {
+    /// The operation with this number.
+    pub const fn from_number(number: u64) -> Option<Self> {
+        Some(match number {
+            1 => Self::Hello,
+            2 => Self::MakeRoot,
+            3 => Self::DropRoot,
+            4 => Self::MakePlan,
+            5 => Self::DropPlan,
+            6 => Self::Start,
+            7 => Self::Census,
+            _ => return None,
+        })
+    }
+}
+
+/// Words of a [`Operation::Hello`] request.
+#[derive(Clone, Copy)]
+#[repr(usize)]
+pub enum Hello {
+    /// Bits of [`flags`].
+    Flags = 2,
+    /// Effective user id of the host.
+    Uid,
+    /// Effective group id of the host.
+    Gid,
+    /// First id of the range given to workloads; zero in single-id mode.
+    FirstId,
+    /// Number of ids in the range.
+    Ids,
+}
+
+/// Flags of [`Hello::Flags`].
+pub mod flags {
+    /// The warden has only its own id to give: it makes itself a user namespace first.
+    pub const SINGLE_ID: u64 = 1;
+    /// Runs share the host's network; the warden stays in it.
+    pub const HOST_NETWORK: u64 = 2;
+}
+
+/// Words of a reply. Word 1 is the errno, zero for success.
+#[derive(Clone, Copy)]
+#[repr(usize)]
+pub enum Reply {
+    /// Which step of the request failed, or the warden's process id in the reply to `Hello`.
+    Detail = 2,
+    /// Which item of the step failed, or the Landlock ABI in the reply to `Hello`.
+    Item,
+}
+
+/// A step of settling in, for [`Reply::Detail`] when `Hello` fails.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u64)]
+pub enum Settle {
+    /// Creating the warden's own user namespace.
+    UserNamespace = 1,
+    /// Writing its id maps.
+    IdMaps,
+    /// Creating its mount namespace.
+    MountNamespace,
+    /// Creating its network namespace.
+    NetNamespace,
+    /// Opening `/proc`.
+    Proc,
+    /// Anything else: epoll, memory.
+    Resources,
+}
+
+/// Words of the reply to [`Operation::Census`].
+#[derive(Clone, Copy)]
+#[repr(usize)]
+pub enum Census {
+    /// Runs alive or being cleaned up.
+    Runs = 2,
+    /// Pooled pairs of user and network namespace, in use or not.
+    Slots,
+    /// Cgroup sets in existence, spare ones included.
+    Groups,
+    /// Plans known.
+    Plans,
+    /// Roots built.
+    Roots,
+    /// Open descriptors of the warden.
+    Descriptors,
+}
+
+/// Bytes a host sends on a run's socket.
+pub mod order {
+    /// Stop: the caller asked.
+    pub const CANCEL: u8 = b'C';
+    /// Stop: the output limit was passed.
+    pub const OUTPUT: u8 = b'O';
+}

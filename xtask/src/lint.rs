@@ -1,0 +1,70 @@
+//! `cargo xtask lint`: formatting, clippy, documentation, tidy and licences.
+
+use crate::workspace::{self, Metadata};
+use crate::{Outcome, command, tidy};
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+/// The warden's image: a program that cargo does not know, because a build script compiles it.
+pub(crate) const IMAGE: &str = "crates/stockade-warden/src/image/main.rs";
+
+/// Runs every check; the first that fails ends the run.
+pub(crate) fn run() -> Outcome {
+    let metadata = Metadata::load()?;
+    command::run(&mut command::cargo(&["fmt", "--all", "--check"]))?;
+    tidy::run()?;
+    let clippy = ["clippy", "--workspace", "--all-targets", "--locked", "--", "-D", "warnings"];
+    command::run(&mut command::cargo(&clippy))?;
+    clippy_image(&metadata.target_directory)?;
+    let doc = ["doc", "--workspace", "--no-deps", "--locked"];
+    command::run(command::cargo(&doc).env("RUSTDOCFLAGS", "-D warnings"))?;
+    deny(&metadata.target_directory)
+}
+
+/// Clippy over the warden's image, with the unsafe rules that the workspace lints set elsewhere.
+fn clippy_image(target: &Path) -> Outcome {
+    if !workspace::root().join(IMAGE).is_file() {
+        return Ok(());
+    }
+    let beside = sysroot()?.join("bin");
+    let driver = command::find("clippy-driver", &[beside])
+        .ok_or("clippy-driver not found; run: rustup component add clippy")?;
+    let folder = target.join("lint");
+    fs::create_dir_all(&folder).map_err(|error| format!("{}: {error}", folder.display()))?;
+    let mut clippy = Command::new(driver);
+    clippy
+        .args(["--edition", "2024", "--crate-name", "stockade_warden_image"])
+        .args(["--crate-type", "bin", "-C", "panic=abort", "--emit=metadata", "--out-dir"])
+        .arg(folder)
+        .args([IMAGE, "-D", "warnings", "-D", "clippy::undocumented_unsafe_blocks"])
+        .current_dir(workspace::root());
+    command::run(&mut clippy)
+}
+
+/// The folder of the toolchain in use.
+pub(crate) fn sysroot() -> Outcome<PathBuf> {
+    let mut rustc = Command::new("rustc");
+    rustc.args(["--print", "sysroot"]).current_dir(workspace::root());
+    command::read(&mut rustc).map(|text| PathBuf::from(text.trim_end()))
+}
+
+/// Licences, bans and sources, where cargo-deny is installed; advisories where they can be had.
+fn deny(target: &Path) -> Outcome {
+    let Some(deny) = command::find("cargo-deny", &[target.join("tools/bin")]) else {
+        println!("SKIP: deny: cargo-deny is not installed; run: cargo install --locked cargo-deny");
+        return Ok(());
+    };
+    let deny = |arguments: &[&str]| {
+        let mut command = Command::new(&deny);
+        command.args(["--log-level", "error"]).args(arguments).current_dir(workspace::root());
+        command
+    };
+    command::run(&mut deny(&["check", "licenses", "bans", "sources"]))?;
+    if command::succeeds(&mut deny(&["fetch", "db"])) {
+        command::run(&mut deny(&["check", "advisories"]))
+    } else {
+        println!("SKIP: advisories: the advisory database cannot be fetched");
+        Ok(())
+    }
+}

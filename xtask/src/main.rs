@@ -1,0 +1,61 @@
+//! `cargo xtask`: the commands that set up, check and test this workspace.
+//!
+//! Everything that continuous integration runs is a subcommand here, so that a contributor can run
+//! exactly the same thing.
+#![allow(clippy::print_stdout, clippy::print_stderr, reason = "a command line program prints")]
+
+mod command;
+mod cross;
+mod demo;
+mod host;
+mod lint;
+mod setup;
+mod test;
+mod tidy;
+mod workspace;
+
+use std::env;
+use std::process::ExitCode;
+
+/// What went wrong, in words for the person at the terminal.
+type Outcome<T = ()> = Result<T, String>;
+
+const HELP: &str = "\
+Usage: cargo xtask COMMAND
+
+Commands:
+  setup   check what the other commands need; as root on Debian or Ubuntu, install it
+  test    run every test that this machine can run, and say what was skipped and why
+  demo    run a real untrusted program and one misbehaving guest per limit
+  lint    formatting, clippy, documentation, tidy and licences
+  tidy    the laws of the workspace: crate edges, lengths, unsafe islands, stubs
+  cross   type-check the native crates for aarch64
+";
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = env::args().skip(1).collect();
+    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    let outcome = match arguments.as_slice() {
+        ["setup"] => setup::run(),
+        ["test"] => test::run(),
+        ["demo"] => demo::run(),
+        ["lint"] => lint::run(),
+        ["tidy"] => tidy::run(),
+        ["cross"] => cross::run(),
+        [] | ["help"] => help(),
+        list if list.iter().any(|word| matches!(*word, "-h" | "--help")) => help(),
+        list => Err(format!("no such command: {}\n\n{HELP}", list.join(" "))),
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(text) => {
+            eprintln!("error: {text}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn help() -> Outcome {
+    print!("{HELP}");
+    Ok(())
+}

@@ -1,0 +1,78 @@
+//! One build for all tiers, and where it put the executables.
+
+use crate::workspace::Metadata;
+use crate::{Outcome, command};
+use serde::Deserialize;
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+/// The crates whose integration tests also run as an unprivileged user.
+const ROOTLESS: [&str; 4] =
+    ["stockade-namespace", "stockade", "stockade-conformance", "stockade-cli"];
+
+/// Executables, each by a name for the reader.
+#[derive(Default)]
+pub(super) struct Built {
+    pub(super) examples: BTreeMap<String, PathBuf>,
+    pub(super) rootless: BTreeMap<String, PathBuf>,
+    /// The `stockade` program.
+    pub(super) cli: Option<PathBuf>,
+}
+
+/// One message of `cargo build --message-format=json`, as far as it is read here.
+#[derive(Deserialize)]
+pub(super) struct Artifact {
+    manifest_path: PathBuf,
+    target: Target,
+    profile: Profile,
+    executable: Option<PathBuf>,
+}
+
+#[derive(Deserialize)]
+struct Target {
+    name: String,
+    kind: Vec<String>,
+}
+
+#[derive(Deserialize)]
+struct Profile {
+    test: bool,
+}
+
+/// Builds the test binaries, the programs and the examples of the workspace.
+pub(super) fn run(metadata: &Metadata) -> Outcome<Built> {
+    let mut built = Built::default();
+    let format = "--message-format=json-render-diagnostics";
+    for what in [["test", "--no-run"].as_slice(), &["build", "--bins", "--examples"]] {
+        let arguments = [what, &["--workspace", "--locked", format]].concat();
+        let mut cargo = command::cargo(&arguments);
+        println!("$ {}", command::line(&cargo));
+        for line in command::read(&mut cargo)?.lines() {
+            // Other messages lack these fields.
+            if let Ok(artifact) = serde_json::from_str::<Artifact>(line) {
+                built.add(metadata, artifact);
+            }
+        }
+    }
+    Ok(built)
+}
+
+impl Built {
+    /// Files an artifact under what it is for, if it is for anything here.
+    pub(super) fn add(&mut self, metadata: &Metadata, artifact: Artifact) {
+        let mut packages = metadata.packages.iter();
+        let owner = packages.find(|package| package.manifest_path == artifact.manifest_path);
+        let (Some(owner), Some(file)) = (owner, artifact.executable) else { return };
+        let (package, target) = (owner.name.as_str(), artifact.target.name);
+        let is = |kind: &str| artifact.target.kind.iter().any(|word| word == kind);
+        if artifact.profile.test {
+            if is("test") && ROOTLESS.contains(&package) {
+                self.rootless.insert(format!("{package}-{target}"), file);
+            }
+        } else if package == "stockade-examples" && (is("bin") || is("example")) {
+            self.examples.insert(target, file);
+        } else if package == "stockade-cli" && is("bin") {
+            self.cli = Some(file);
+        }
+    }
+}

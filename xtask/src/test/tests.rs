@@ -1,0 +1,110 @@
+use super::build::{Artifact, Built};
+use super::tally::{Reader, Skip, Tally};
+use super::{examples, rootless, watch};
+use crate::workspace::Metadata;
+use std::path::Path;
+use std::process::Command;
+
+fn read(lines: &str) -> (Tally, Vec<&str>) {
+    let mut reader = Reader::default();
+    let shown = lines.lines().filter(|line| reader.read(line)).collect();
+    (reader.finish(), shown)
+}
+
+const RESULT: &str = "test result: ok. 3 passed; 0 failed; 0 ignored; 0 measured; 0 filtered out; \
+                      finished in 0.01s";
+
+#[test]
+fn results_of_several_binaries_add_up() {
+    let (tally, _) = read(&format!("{RESULT}\n{RESULT}\n"));
+    assert_eq!(tally, Tally { passed: 6, failed: 0, skips: Vec::new() });
+}
+
+#[test]
+fn a_failed_result_counts_its_failures() {
+    let (tally, _) = read("test result: FAILED. 1 passed; 2 failed; 0 ignored; 0 measured");
+    assert_eq!((tally.passed, tally.failed), (1, 2));
+}
+
+#[test]
+fn a_test_that_prints_a_skip_is_skipped_and_not_passed() {
+    let lines = format!(
+        "successes:\n\n---- limits::memory stdout ----\nnoise\nSKIP: memory: no cgroup: v2 only\n\
+         \nsuccesses:\n    limits::memory\n\n{RESULT}\n"
+    );
+    let (tally, shown) = read(&lines);
+    let skip = Skip { name: "memory".to_owned(), reason: "no cgroup: v2 only".to_owned() };
+    assert_eq!(tally, Tally { passed: 2, failed: 0, skips: vec![skip] });
+    assert_eq!(shown, ["SKIP: memory: no cgroup: v2 only", RESULT]);
+}
+
+#[test]
+fn a_skip_does_not_excuse_a_test_that_fails() {
+    let (tally, _) = read(
+        "failures:\n---- a stdout ----\nSKIP: a: none\nfailures:\n    a\n\
+         test result: FAILED. 2 passed; 1 failed; 0 ignored; 0 measured",
+    );
+    assert_eq!(tally, Tally { passed: 2, failed: 1, skips: Vec::new() });
+}
+
+#[test]
+fn an_ignored_test_is_a_counted_skip() {
+    let (tally, _) = read("test result: ok. 1 passed; 0 failed; 2 ignored; 0 measured");
+    assert_eq!((tally.passed, tally.skips.len()), (1, 2));
+}
+
+#[test]
+fn the_output_of_failed_tests_is_shown() {
+    let (_, shown) = read("successes:\nquiet\nfailures:\n\n---- a stdout ----\npanicked\n");
+    assert_eq!(shown, ["failures:", "", "---- a stdout ----", "panicked"]);
+}
+
+#[test]
+fn a_binary_that_dies_without_a_result_is_a_failure() {
+    let tally = watch(Command::new("sh").args(["-c", "kill -9 $$"]), "").expect("sh starts");
+    assert_eq!((tally.passed, tally.failed), (0, 1));
+}
+
+#[test]
+fn an_example_counts_by_its_exit_status() {
+    let mut tally = Tally::default();
+    examples::one(&mut tally, "good", Path::new("/bin/true"), "");
+    examples::one(&mut tally, "bad", Path::new("/bin/false"), "");
+    examples::one(&mut tally, "none", Path::new("/nonexistent"), "");
+    assert_eq!((tally.passed, tally.failed), (1, 2));
+}
+
+#[test]
+fn the_unprivileged_user_is_not_promised_the_cgroups_of_root() {
+    assert_eq!(rootless::without_cgroups("userns,cgroup1,landlock,cgroup"), "userns,landlock");
+}
+
+#[test]
+fn executables_are_filed_by_package_and_kind() {
+    let metadata: Metadata = serde_json::from_str(
+        r#"{"target_directory": "/w/target", "packages": [
+            {"name": "stockade", "manifest_path": "/w/s/Cargo.toml", "dependencies": []},
+            {"name": "stockade-cli", "manifest_path": "/w/c/Cargo.toml", "dependencies": []},
+            {"name": "stockade-examples", "manifest_path": "/w/e/Cargo.toml", "dependencies": []}]}"#,
+    )
+    .expect("the sample is metadata");
+    let mut built = Built::default();
+    for (folder, name, kind, test) in [
+        ("s", "it", "test", true),
+        ("s", "stockade", "lib", true),
+        ("c", "it", "test", true),
+        ("c", "stockade", "bin", false),
+        ("e", "stream", "bin", false),
+        ("e", "stream", "bin", true),
+    ] {
+        let message = format!(
+            r#"{{"manifest_path": "/w/{folder}/Cargo.toml", "executable": "/x/{name}",
+                "target": {{"name": "{name}", "kind": ["{kind}"]}}, "profile": {{"test": {test}}}}}"#
+        );
+        let artifact: Artifact = serde_json::from_str(&message).expect("the sample is a message");
+        built.add(&metadata, artifact);
+    }
+    assert_eq!(built.rootless.keys().collect::<Vec<_>>(), ["stockade-cli-it", "stockade-it"]);
+    assert_eq!(built.examples.keys().collect::<Vec<_>>(), ["stream"]);
+    assert_eq!(built.cli.as_deref(), Some(Path::new("/x/stockade")));
+}

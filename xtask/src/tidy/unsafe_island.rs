@@ -1,0 +1,16 @@
+//! `unsafe` lives on islands that `ls` shows.
+
+use super::source::Source;
+use super::{Finding, code};
+
+const ISLANDS: [&str; 2] =
+    ["crates/stockade-namespace/src/sys/", "crates/stockade-warden/src/image/"];
+
+/// The keyword stands nowhere else: not in a block, a function, an impl or an attribute.
+pub(super) fn check(source: &Source) -> Vec<Finding> {
+    if ISLANDS.iter().any(|island| source.path.starts_with(island)) {
+        return Vec::new();
+    }
+    let text = "`unsafe` outside its islands";
+    code::words(&source.code, "unsafe").map(|at| Finding::error(source.place(at), text)).collect()
+}
