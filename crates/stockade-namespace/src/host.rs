@@ -36,8 +36,8 @@ impl Host {
             .and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok())
             .unwrap_or(0);
         let privileged = rustix::process::geteuid().is_root() && effective & NEEDED == NEEDED;
-        let ids =
-            IdRange::choose(privileged, &text("/proc/self/uid_map"), &text("/proc/self/gid_map"));
+        let (uids, gids) = (text("/proc/self/uid_map"), text("/proc/self/gid_map"));
+        let ids = IdRange::choose(privileged, &uids, &gids, std::process::id());
         let hierarchies = Hierarchies::read().unwrap_or_else(|_| Hierarchies::parse("", ""));
         let cgroups = Cgroups::probe(&hierarchies);
         sweep(&cgroups.parents);

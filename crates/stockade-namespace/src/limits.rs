@@ -63,8 +63,9 @@ pub(crate) fn write(writer: &mut PlanWriter, plan: &Plan, cgroups: &Cgroups, sin
         rlimit(RLIMIT_CPU, None, time.as_secs().saturating_add(2));
     }
     if let Some(bytes) = sampled_memory {
-        // A backstop between two samples; larger, since reserved memory counts as used here.
-        rlimit(RLIMIT_DATA, None, bytes.saturating_mul(4));
+        // A backstop per process, should the warden be starved. Far away, since it counts what is
+        // reserved, and a program that meets it is told so instead of being stopped.
+        rlimit(RLIMIT_DATA, None, bytes.saturating_mul(4).saturating_add(2 << 30));
     }
     if let Some(tasks) = sampled_tasks {
         // One more than allowed can be made, so that the sample shows the limit was passed; init

@@ -94,8 +94,7 @@ pub(crate) fn report(
     let [stdout, stderr] = printed;
     let mut report = Report::new(plan, verdict(plan, account, [&stdout, &stderr]));
     let mut usage = Usage::default();
-    let since = |from: Word, to: Word| account.get(to).saturating_sub(account.get(from));
-    usage.wall_ns = since(Word::TimeExec, Word::TimeDead);
+    usage.wall_ns = account.get(Word::TimeDead).saturating_sub(account.get(Word::TimeExec));
     usage.cpu_user_ns = account.get(Word::UserNs);
     usage.cpu_system_ns = account.get(Word::SystemNs);
     usage.peak_memory = account.get(Word::PeakMemory);

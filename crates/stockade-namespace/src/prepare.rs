@@ -3,7 +3,7 @@
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 
-use stockade_core::{Error, NetworkMode, Plan, Policy, Program, Support, SyscallProfile};
+use stockade_core::{Control, Error, NetworkMode, Plan, Policy, Program, Support, SyscallProfile};
 use stockade_warden::wire::plan::{Net, Number, Section};
 use stockade_warden::{PlanWriter, Writer};
 
@@ -35,7 +35,10 @@ impl Blueprint {
         program: &Program,
     ) -> Result<Self, Error> {
         policy.validate()?;
-        let plan = Plan::resolve(policy, support)?;
+        let mut plan = Plan::resolve(policy, support)?;
+        if let Some(entry) = plan.enforcement.iter_mut().find(|e| e.control == Control::Syscalls) {
+            entry.mechanism = Some(seccomp::describe(profile(policy)).to_owned());
+        }
         let network = policy.network.mode;
         let layout =
             Layout::new(&policy.filesystem, &policy.limits, network, &policy.process.hostname)?;
@@ -109,14 +112,17 @@ fn id_mapped(layout: &Layout) -> Vec<u8> {
     writer.finish()
 }
 
-fn filter(policy: &Policy) -> Vec<u8> {
-    let profile = match policy.syscalls.profile {
+fn profile(policy: &Policy) -> Profile {
+    match policy.syscalls.profile {
         SyscallProfile::Strict => Profile::Strict,
         _ => Profile::Default,
-    };
+    }
+}
+
+fn filter(policy: &Policy) -> Vec<u8> {
     let sockets = match policy.network.mode {
         NetworkMode::Loopback | NetworkMode::Host => Sockets::Inet,
         _ => Sockets::UnixOnly,
     };
-    seccomp::to_bytes(&seccomp::filter(profile, sockets))
+    seccomp::to_bytes(&seccomp::filter(profile(policy), sockets))
 }

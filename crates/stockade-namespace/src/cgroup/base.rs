@@ -65,11 +65,7 @@ impl Base {
     /// # Errors
     /// The first failure, after all were tried. Processes in uninterruptible sleep can keep a
     /// directory longer than is waited for, which is two seconds.
-    pub(crate) fn remove(mut self) -> io::Result<()> {
-        self.clear()
-    }
-
-    fn clear(&mut self) -> io::Result<()> {
+    pub(crate) fn clear(&mut self) -> io::Result<()> {
         let mut result = Ok(());
         for directory in self.directories.drain(..) {
             result = result.and(directory.remove());

@@ -24,11 +24,8 @@ struct Trial {
     optional: &'static [&'static str],
 }
 
-/// The resources, in the order of the trials below.
-const MEMORY: usize = 0;
-const TASKS: usize = 1;
+/// The place of CPU time among the trials below: memory, tasks, CPU time, CPU rate.
 const CPU_TIME: usize = 2;
-const CPU_RATE: usize = 3;
 const RESOURCES: usize = 4;
 
 const V1: [Trial; RESOURCES] = [

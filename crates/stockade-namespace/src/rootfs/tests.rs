@@ -11,7 +11,8 @@ use stockade_warden::wire::root::{self, Record, bind};
 
 pub(crate) use temp_dir::TempDir;
 
-use super::{IdMappedSpec, Layout, Object, TmpfsSpec};
+use super::layout::{IdMappedSpec, TmpfsSpec};
+use super::{Layout, Object};
 
 pub(crate) fn layout(base: Base, mounts: Vec<Mount>) -> Result<Layout, Error> {
     let mut filesystem = Filesystem::default();

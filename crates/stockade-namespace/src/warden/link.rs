@@ -10,6 +10,7 @@ use rustix::net::{
     RecvAncillaryBuffer, RecvFlags, SendAncillaryBuffer, SendAncillaryMessage, SendFlags, recvmsg,
     sendmsg,
 };
+use rustix::process::PidfdFlags;
 use stockade_warden::wire::request::{
     self, Hello, MAX_PLANS, Operation, PACKET_BYTES, PACKET_WORDS, Packet, Reply, VERSION,
 };
@@ -128,7 +129,11 @@ impl Link {
         packet[Hello::Flags as usize] = flags;
         packet[Hello::Uid as usize] = rustix::process::geteuid().as_raw().into();
         packet[Hello::Gid as usize] = rustix::process::getegid().as_raw().into();
-        let fds: Vec<BorrowedFd<'_>> = groups.iter().flat_map(Base::descriptors).collect();
+        // A child that the host forks shares the socket; the warden must end with the host itself.
+        let host = rustix::process::pidfd_open(rustix::process::getpid(), PidfdFlags::empty())
+            .map_err(|errno| LinkError::Message(errno.into()))?;
+        let mut fds = vec![host.as_fd()];
+        fds.extend(groups.iter().flat_map(Base::descriptors));
         send(&socket, &packet, &fds)?;
         let reply = receive(&socket)?;
         if reply[1] != 0 {

@@ -72,8 +72,8 @@ pub fn serve(birth: &Birth, main: i32, disks: &Disks) -> ! {
 /// Gives up what init does not need.
 fn prepare(birth: &Birth, disks: &Disks) -> Result<Fd> {
     let signals = sys::child_signal_fd()?;
-    let mut keep = [0; 2 + MAX_GROUPS + MAX_DISKS + 1];
-    let needed = [signals, birth.socket, birth.user]
+    let mut keep = [0; 4 + MAX_GROUPS + MAX_DISKS];
+    let needed = [signals, birth.socket, birth.user, birth.warden]
         .into_iter()
         .chain(birth.groups.descriptors())
         .chain(disks.all());
@@ -85,7 +85,13 @@ fn prepare(birth: &Birth, disks: &Disks) -> Result<Fd> {
     sys::close(birth.user);
     sys::set_ids(birth.init_id, birth.init_id)?;
     sys::set_dumpable(false);
+    // Once more, since a change of ids has cleared it; and a warden that ended in between did not
+    // count.
     sys::die_with_parent()?;
+    if sys::is_readable(birth.warden) {
+        return Err(Errno::ESRCH);
+    }
+    sys::close(birth.warden);
     sys::set_capabilities(1 << CAP_KILL)?;
     sys::no_new_privileges()?;
     Ok(signals)

@@ -114,6 +114,7 @@ impl State {
             board,
             plan,
             vectors,
+            warden: self.home.own,
             socket,
             streams,
             user: self.slots.user(slot),
@@ -159,6 +160,9 @@ impl State {
         if self.home.single_id {
             return Ok(id_maps);
         }
+        let mut records = plan.records(Section::IdMapped);
+        let count = core::iter::from_fn(|| IdMapped::next(&mut records)).count();
+        self.slots.make_room(slot, count);
         let mut records = plan.records(Section::IdMapped);
         for place in &mut id_maps {
             if records.is_empty() {

@@ -18,7 +18,8 @@ use crate::{HOST, sys::Received};
 
 /// Kinds of epoll keys; the rest of a key is a run's index.
 pub const PIDFD: u64 = 1;
-pub const WATCH: u64 = 2;
+pub const HOST_END: u64 = 2;
+pub const WATCH: u64 = 3;
 
 /// An epoll key.
 pub const fn key(kind: u64, index: usize) -> u64 {
@@ -86,6 +87,7 @@ impl State {
                 match kind {
                     0 => {}
                     PIDFD => self.finish(index),
+                    HOST_END => self.leave(),
                     _ => self.alarm(index, kind - WATCH),
                 }
             }
@@ -145,6 +147,7 @@ impl State {
         match settle::settle(packet, fds, &mut self.home) {
             Ok(()) => {
                 self.settled = true;
+                let _ = sys::epoll_add(self.epoll, self.home.host, EPOLLIN, key(HOST_END, 0));
                 answer(Ok((self.host_pid(), sys::landlock_abi())));
             }
             Err((step, errno)) => answer(Err((step as u64, 0, errno))),

@@ -18,6 +18,10 @@ pub struct Home {
     pub first_id: u64,
     /// Number of ids in the range.
     pub ids: u64,
+    /// The host process: readable once it is gone, whoever still holds the socket.
+    pub host: Fd,
+    /// The warden itself, for what is cloned from it: readable once it is gone.
+    pub own: Fd,
     /// Directories in which cgroups are made.
     pub groups: [Fd; MAX_GROUPS],
     /// Number of CPUs, to pace checks of the CPU clock.
@@ -32,7 +36,10 @@ pub fn settle(packet: &[u64], fds: &[Fd], home: &mut Home) -> Result<(), (Settle
     home.host_network = wanted & flags::HOST_NETWORK != 0;
     home.first_id = word(Hello::FirstId);
     home.ids = word(Hello::Ids);
-    for (slot, fd) in home.groups.iter_mut().zip(fds) {
+    let (host, groups) = fds.split_first().ok_or((Settle::Resources, sys::Errno::EPROTO))?;
+    home.host = *host;
+    home.own = sys::own_pidfd().map_err(|errno| (Settle::Resources, errno))?;
+    for (slot, fd) in home.groups.iter_mut().zip(groups) {
         *slot = *fd;
     }
     home.cpus = sys::cpu_count();

@@ -24,6 +24,8 @@ pub struct Birth {
     pub plan: Plan<'static>,
     /// Argument vector and environment.
     pub vectors: (usize, usize),
+    /// The warden, to see whether it still lives.
+    pub warden: Fd,
     /// The run's socket.
     pub socket: Fd,
     /// The program's ends of its standard streams.
@@ -43,6 +45,7 @@ pub struct Birth {
 pub fn first_process(birth: &Birth) -> ! {
     let board = birth.board;
     board.stamp(Word::TimeClone);
+    let _ = sys::die_with_parent();
     for space in [Space::Mount, Space::Pid, Space::Ipc, Space::Uts] {
         board.own_space(space);
     }

@@ -7,12 +7,13 @@
 //! system calls that leave keys behind are refused.
 
 use crate::settle::Home;
+use crate::setup::MAX_ID_MAPPED;
 use crate::sys::{self, Cloned, Errno, Fd, O_RDONLY, Result};
 use crate::text::Text;
 use crate::wire::request::MAX_RUNS;
 
-/// Most different owners whose files one slot can show as the workload's.
-const ID_MAPS: usize = 8;
+/// Most different owners whose files one slot can show as the workload's: what one plan may have.
+const ID_MAPS: usize = MAX_ID_MAPPED;
 
 /// A user and a network namespace, and the ids that belong to them.
 #[derive(Clone, Copy)]
@@ -87,6 +88,18 @@ impl Slots {
         self.all.get(index).map_or(0, |slot| slot.user)
     }
 
+    /// Makes room for the owners of one more run, so that none of its maps is closed under it.
+    pub fn make_room(&mut self, index: usize, wanted: usize) {
+        let Some(slot) = self.all.get_mut(index) else { return };
+        let free = slot.id_maps.iter().filter(|map| map.2 == 0).count();
+        if free < wanted {
+            for map in slot.id_maps.iter_mut().filter(|map| map.2 != 0) {
+                sys::close(map.2);
+                map.2 = 0;
+            }
+        }
+    }
+
     /// A user namespace in which the files of `uid` and `gid` are the slot's workload's.
     pub fn id_map(&mut self, home: &Home, index: usize, uid: u32, gid: u32) -> Result<Fd> {
         let work = Self::ids(home, index).work;
@@ -97,12 +110,12 @@ impl Slots {
         let line =
             |id: u32| Text::<48>::new().number(id.into()).push(b" ").number(work).push(b" 1\n");
         let fd = user_namespace(home, line(uid).bytes(), line(gid).bytes())?;
-        let place = slot.id_maps.iter().position(|map| map.2 == 0).unwrap_or(0);
-        if let Some(map) = slot.id_maps.get_mut(place) {
-            if map.2 != 0 {
-                sys::close(map.2);
+        match slot.id_maps.iter_mut().find(|map| map.2 == 0) {
+            Some(map) => *map = (uid, gid, fd),
+            None => {
+                sys::close(fd);
+                return Err(Errno::EPROTO);
             }
-            *map = (uid, gid, fd);
         }
         Ok(fd)
     }

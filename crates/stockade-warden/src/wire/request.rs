@@ -26,7 +26,8 @@ pub type Packet = [u64; PACKET_WORDS];
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u64)]
 pub enum Operation {
-    /// First: settle in. Words: [`Hello`] fields. Descriptors: cgroup directories.
+    /// First: settle in. Words: [`Hello`] fields. Descriptors: the host's own pidfd, then
+    /// the cgroup directories.
     Hello = 1,
     /// Build a root. Word 2: its number. Descriptor: the recipe. Replied to.
     MakeRoot,

@@ -10,7 +10,8 @@ use std::time::Duration;
 use stockade_warden::wire::board::Word;
 
 use super::super::name::Name;
-use super::super::{Base, Bounds, Cgroups, Hierarchies, Recipe, files, sweep};
+use super::super::recipe::Recipe;
+use super::super::{Base, Bounds, Cgroups, Hierarchies, files, sweep};
 
 /// What cgroups can do here, if they bound memory and tasks; else says why the test is skipped.
 fn limiting(test: &str) -> Option<Cgroups> {
@@ -73,7 +74,7 @@ fn shell(groups: &[PathBuf], script: &str) -> Child {
 #[test]
 fn the_task_limit_holds_and_is_told() {
     let Some(cgroups) = limiting("the_task_limit_holds_and_is_told") else { return };
-    let base = Base::create(&cgroups.parents).expect("a base");
+    let mut base = Base::create(&cgroups.parents).expect("a base");
     let recipe = cgroups.recipe(&Bounds { processes: Some(4), ..Bounds::default() });
     let groups = follow(&recipe, &base);
     assert_eq!(count(&recipe, &groups, Word::ReadTasks), 4);
@@ -88,7 +89,7 @@ fn the_task_limit_holds_and_is_told() {
     assert!(count(&recipe, &groups, Word::TaskRefusals) > 0);
     assert_eq!(count(&recipe, &groups, Word::PeakTasks), 4);
     // Removing kills those who still sleep.
-    base.remove().expect("nothing is left");
+    base.clear().expect("nothing is left");
     child.wait().expect("it ended");
     assert!(groups.iter().all(|group| !group.exists()));
 }
@@ -96,7 +97,7 @@ fn the_task_limit_holds_and_is_told() {
 #[test]
 fn the_memory_limit_holds_and_is_told() {
     let Some(cgroups) = limiting("the_memory_limit_holds_and_is_told") else { return };
-    let base = Base::create(&cgroups.parents).expect("a base");
+    let mut base = Base::create(&cgroups.parents).expect("a base");
     let limit = 16 << 20;
     let recipe = cgroups.recipe(&Bounds { memory: Some(limit), ..Bounds::default() });
     let groups = follow(&recipe, &base);
@@ -107,7 +108,7 @@ fn the_memory_limit_holds_and_is_told() {
     assert!(count(&recipe, &groups, Word::OomKills) > 0);
     let peak = count(&recipe, &groups, Word::PeakMemory);
     assert!((limit / 2..=limit).contains(&peak), "{peak}");
-    base.remove().expect("nothing is left");
+    base.clear().expect("nothing is left");
 }
 
 #[test]

@@ -2,7 +2,8 @@ use std::fmt::Write;
 
 use stockade_warden::wire::plan::when;
 
-use super::super::{Bounds, Cgroups, Recipe};
+use super::super::recipe::Recipe;
+use super::super::{Bounds, Cgroups};
 
 const ALL: Bounds = Bounds { memory: Some(64 << 20), processes: Some(20), milli_cpus: Some(500) };
 

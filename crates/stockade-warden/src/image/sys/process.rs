@@ -14,6 +14,7 @@ const CLONE_INTO_CGROUP: u64 = 0x2_0000_0000;
 
 const CLONE3: usize = 435;
 const PIDFD_SEND_SIGNAL: usize = 424;
+const PIDFD_OPEN: usize = 434;
 const LANDLOCK_CREATE_RULESET: usize = 444;
 const LANDLOCK_ADD_RULE: usize = 445;
 const LANDLOCK_RESTRICT_SELF: usize = 446;
@@ -116,6 +117,12 @@ pub fn kill_all_others() {
 pub fn kill_pidfd(pidfd: Fd) {
     // SAFETY: takes numbers and a null pointer, as the call allows.
     let _ = unsafe { call(PIDFD_SEND_SIGNAL, [pidfd as usize, SIGKILL, 0, 0, 0, 0]) };
+}
+
+/// A descriptor of this process, readable once it has ended.
+pub fn own_pidfd() -> Result<Fd> {
+    // SAFETY: takes numbers.
+    unsafe { plain(PIDFD_OPEN, [pid() as usize, 0]) }.map(|fd| fd as Fd)
 }
 
 /// A reaped process.
@@ -317,6 +324,17 @@ pub fn child_signal_fd() -> Result<Fd> {
 
 pub fn unblock_signals() {
     set_signal_mask(0);
+}
+
+/// Whether a descriptor has something to read, or has ended.
+pub fn is_readable(fd: Fd) -> bool {
+    const POLLIN: u64 = 1;
+    let mut poll = [u64::from(fd as u32) | POLLIN << 32];
+    let now = [0u64; 2];
+    let args = [poll.as_mut_ptr() as usize, 1, now.as_ptr() as usize, 0, 0, 0];
+    // SAFETY: reads and writes one pollfd, reads one timespec; no mask.
+    let ready = unsafe { call(nr::PPOLL, args) };
+    ready == Ok(1)
 }
 
 /// Waits until one of the two descriptors has something.
