@@ -143,7 +143,7 @@ fn build_error(account: &Account) -> Error {
         }
         libc::EMFILE | libc::ENFILE => "too many files are open: raise the limit of open files",
         libc::ENOMEM | libc::EAGAIN => "the host is short of memory or processes",
-        libc::EINVAL if step == Step::IdMap => {
+        libc::EINVAL if step == Step::Binds => {
             "the filesystem of a writable bind cannot map ids; use one that can (ext4, xfs, btrfs, \
              tmpfs), or run unprivileged"
         }

@@ -62,7 +62,7 @@ impl Blueprint {
             .section(Section::Hostname, policy.process.hostname.clone().into_bytes())
             .section(Section::Masks, strings(&layout.masks))
             .section(Section::Tmpfs, tmpfs(&layout))
-            .section(Section::IdMapped, id_mapped(&layout))
+            .section(Section::Binds, binds(&layout))
             .section(Section::Filter, filter(policy));
         landlock::write(&mut writer, landlock_abi, &layout, network);
         limits::write(&mut writer, &plan, &host.cgroups, host.single_id());
@@ -103,11 +103,16 @@ fn tmpfs(layout: &Layout) -> Vec<u8> {
     writer.finish()
 }
 
-fn id_mapped(layout: &Layout) -> Vec<u8> {
+fn binds(layout: &Layout) -> Vec<u8> {
     let mut writer = Writer::new();
-    for bind in &layout.id_mapped {
+    for bind in &layout.binds {
         let write = layout.writable.contains(&bind.path);
-        writer.c_str(bind.path.as_bytes()).u32(bind.uid).u32(bind.gid).u32(write.into());
+        writer
+            .c_str(bind.from.as_bytes())
+            .c_str(bind.path.as_bytes())
+            .u32(bind.uid)
+            .u32(bind.gid)
+            .u32(write.into());
     }
     writer.finish()
 }

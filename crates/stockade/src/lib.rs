@@ -1,12 +1,70 @@
 //! Run code you do not trust: one policy, one report.
+//!
+//! Stockade is `subprocess.run` for programs nobody vouches for. A [`Policy`] says what a program
+//! may use and see; a backend runs it behind walls of the kernel; a [`Report`] says why it ended,
+//! what it used, and which mechanism enforced each limit. There is no daemon and no image to
+//! build, and it works as root and as an ordinary user.
+//!
+//! # The smallest complete program
+//!
+//! ```
+//! use std::time::Duration;
+//! use stockade::{Control, Policy, Program, Verdict};
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let program = Program::executable("sh").args(["-c", "echo hello; exec sleep 60"]);
+//!
+//! let mut policy = Policy::default(); // every default is closed
+//! policy.limits.memory = "64MiB".parse()?;
+//! policy.limits.wall_time = Duration::from_millis(300).into();
+//! # policy.best_effort.extend([Control::Memory, Control::CpuTime, Control::Processes]);
+//!
+//! let sandbox = stockade::auto(&program)?;
+//! let report = sandbox.run(&policy, &program)?;
+//!
+//! assert_eq!(report.stdout, b"hello\n");
+//! match report.verdict {
+//!     Verdict::Limit { control, .. } => assert_eq!(control, Control::WallTime),
+//!     verdict => panic!("{verdict:?}"),
+//! }
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # Where to go on
+//!
+//! * [`Sandbox`], [`Prepared`] and [`Execution`] are the three steps of a run; [`Sandbox::run`]
+//!   takes all three.
+//! * [`Policy`] has every key, and [`manual::policy`] every default and unit.
+//! * [`Report`] has every field; [`manual::verdicts`] says which [`Verdict`] a run gets.
+//! * The [`manual`] has one page per subject, and the folder `examples/` of the repository one
+//!   runnable file per question.
+//!
+//! # What it promises
+//!
+//! * No control that is asked for is silently weaker: it is enforced; or the call fails before
+//!   anything runs; or, if the policy lists it under `best_effort`, the report says what is
+//!   missing and why. See [`manual::receipt`].
+//! * Nothing of a run outlives its [`Execution`], and nothing at all outlives the host process.
+//! * The host process is never forked, so that starting a run costs the same whatever the host
+//!   holds in memory and however many threads it has.
+//!
+//! # Features
+//!
+//! | feature | default | adds |
+//! |---|---|---|
+//! | `namespace` | yes | `NamespaceSandbox`: native programs behind Linux namespaces |
+//!
+//! A feature adds names and never changes what others do. Without any backend [`auto`] answers
+//! with [`ErrorKind::Unsupported`].
+#![forbid(unsafe_code)]
+
+mod backend;
+pub mod manual;
+
+pub use backend::auto;
+#[doc(inline)]
 pub use stockade_core::*;
 #[cfg(feature = "namespace")]
-pub use stockade_namespace::NamespaceSandbox;
-
-/// A sandbox of the backend that suits `program`.
-///
-/// # Errors
-/// `Unsupported` when no backend of this build can run it on this host.
-pub fn auto(_program: &Program) -> Result<Box<dyn Sandbox>> {
-    Ok(Box::new(NamespaceSandbox::new()?))
-}
+#[doc(inline)]
+pub use stockade_namespace::{Census, NamespaceSandbox};

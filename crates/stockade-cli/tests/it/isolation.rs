@@ -61,8 +61,8 @@ fn there_is_no_network() {
 import socket
 try: socket.create_connection(('127.0.0.1', 9), 2)
 except OSError as error: print(error.errno)";
-    let unreachable = "101\n";
-    assert_eq!(printed(&["--", "python3", "-c", connect]), unreachable);
+    let no_such_family = "97\n";
+    assert_eq!(printed(&["--", "python3", "-c", connect]), no_such_family);
 }
 
 #[test]

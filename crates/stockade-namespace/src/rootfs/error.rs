@@ -60,8 +60,8 @@ pub(super) enum RootfsError {
     TargetLink { target: String, link: PathBuf },
     #[error("mount target `{target}` needs {at:?} to be {wanted}, which it is not")]
     TargetKind { target: String, at: PathBuf, wanted: &'static str },
-    #[error("mount target `{target}` lies in {tmpfs:?}, which is empty in every run")]
-    TargetInTmpfs { target: String, tmpfs: PathBuf },
+    #[error("there are {count} binds, where at most {max} can be")]
+    TooManyBinds { count: usize, max: usize },
     #[error("mount target `{target}` cannot be reached at {at:?}")]
     TargetUnreachable { target: String, at: PathBuf, source: io::Error },
 }
@@ -118,7 +118,7 @@ impl RootfsError {
             }
             Self::TargetLink { .. } => "use the path the link leads to as the target".to_owned(),
             Self::TargetKind { .. } => "directories go over directories, files over files".into(),
-            Self::TargetInTmpfs { .. } => "use a target outside it, such as `/data`".to_owned(),
+            Self::TooManyBinds { .. } => "bind directories that hold them together".to_owned(),
         }
     }
 }

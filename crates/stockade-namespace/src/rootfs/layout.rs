@@ -1,8 +1,10 @@
 //! [`Layout`]: a policy's file tree, ready for the warden.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use stockade_core::{Access, Bytes, Error, Filesystem, Limit, Limits, Mount, NetworkMode};
+use stockade_warden::wire::plan::MAX_BINDS;
 use stockade_warden::wire::root::bind;
 
 use super::error::RootfsError;
@@ -41,7 +43,7 @@ pub(crate) struct Layout {
     /// Writable in-memory directories, new in every run.
     pub(crate) tmpfs: Vec<TmpfsSpec>,
     /// The policy's binds, with the owners of their sources.
-    pub(crate) id_mapped: Vec<IdMappedSpec>,
+    pub(crate) binds: Vec<BindSpec>,
     /// Paths of `/proc` to hide; all exist on this host.
     pub(crate) masks: Vec<String>,
     /// Bytes for all in-memory directories without a size of their own; zero for the kernel's
@@ -66,9 +68,12 @@ pub(crate) struct TmpfsSpec {
     pub(crate) inodes: u64,
 }
 
-/// A bind whose owner's files become the workload's.
+/// A bind that is finished in each run: its owner's files become the workload's.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct IdMappedSpec {
+pub(crate) struct BindSpec {
+    /// Where the root holds it: at `path`, or staged, if that is beneath a directory which is new
+    /// in every run.
+    pub(crate) from: String,
     /// Guest path.
     pub(crate) path: String,
     /// Owner on the host.
@@ -108,7 +113,7 @@ impl Layout {
         let masks = MASKED.iter().filter(|path| Path::new(path).exists());
         let mut layout = Self {
             tmpfs: Vec::new(),
-            id_mapped: Vec::new(),
+            binds: Vec::new(),
             masks: masks.map(|&path| path.to_owned()).collect(),
             scratch_bytes,
             scratch_inodes,
@@ -116,7 +121,10 @@ impl Layout {
             view,
         };
         layout.list_mounts();
-        Ok(layout)
+        match layout.binds.len() {
+            0..=MAX_BINDS => Ok(layout),
+            count => Err(RootfsError::TooManyBinds { count, max: MAX_BINDS }.into()),
+        }
     }
 
     /// The recipe of the part that does not differ between runs, as `wire::root::next` reads it.
@@ -126,6 +134,9 @@ impl Layout {
     }
 
     fn list_mounts(&mut self) {
+        let staged: BTreeMap<String, String> = recipe::late(&self.view)
+            .map(|(from, path, _)| (path.to_string_lossy().into_owned(), from))
+            .collect();
         for (path, node) in self.view.nodes() {
             // Targets are strings, so nothing is lost.
             let path = path.to_string_lossy().into_owned();
@@ -139,7 +150,13 @@ impl Layout {
                         self.writable.push(path.clone());
                     }
                     let (uid, gid) = source.owner;
-                    self.id_mapped.push(IdMappedSpec { path, uid, gid });
+                    let from = staged.get(&path).unwrap_or(&path).clone();
+                    self.binds.push(BindSpec { from, path, uid, gid });
+                }
+                NodeKind::File { .. } => {
+                    if let Some(from) = staged.get(&path).cloned() {
+                        self.binds.push(BindSpec { from, path, uid: 0, gid: 0 });
+                    }
                 }
                 _ => {}
             }

@@ -11,6 +11,8 @@ use super::view::{Node, NodeKind, View};
 
 /// Where files wait that are bound over files of the host. Always in memory.
 const STAGE: &str = "/dev/.files";
+/// Where the rest waits that has its place only in a run.
+const LATE: &str = "/dev/.late";
 
 /// Permission bits of mount points and of directories made on the way to them.
 const DIR_MODE: u32 = 0o755;
@@ -21,7 +23,8 @@ const MOUNT_POINT_MODE: u32 = 0o444;
 pub(super) fn encode(view: &View) -> Vec<u8> {
     let mut recipe = Recipe { writer: Writer::new(), staged: Vec::new() };
     recipe.root(view);
-    let beneath = || view.nodes().filter(|(path, _)| *path != Path::new("/"));
+    let early = |path: &Path| path != Path::new("/") && !view.is_late(path);
+    let beneath = || view.nodes().filter(|(path, _)| early(path));
     for (path, node) in beneath() {
         recipe.in_memory(path, node, on_host(view, path));
     }
@@ -31,11 +34,21 @@ pub(super) fn encode(view: &View) -> Vec<u8> {
     for (path, node) in beneath() {
         recipe.mount(path, node);
     }
+    recipe.late(view);
     for (path, _) in beneath().filter(|(_, node)| matches!(node.kind, NodeKind::Tmpfs)) {
         recipe.writer.u32(tag::SEAL).c_str(bytes(path));
     }
     recipe.writer.u32(tag::SEAL).c_str(b"/");
     recipe.writer.finish()
+}
+
+/// What is beneath directories that are new in every run: it waits elsewhere until it can be put
+/// there. Where it waits, where it belongs, what it is.
+pub(super) fn late(view: &View) -> impl Iterator<Item = (String, &Path, &Node)> {
+    let nodes = view.nodes().filter(|(path, node)| {
+        view.is_late(path) && matches!(node.kind, NodeKind::Bind { .. } | NodeKind::File { .. })
+    });
+    nodes.enumerate().map(|(index, (path, node))| (format!("{LATE}/{index}"), path, node))
 }
 
 /// Whether the parent of `path` is a directory of the host, where nothing can be made.
@@ -108,6 +121,23 @@ impl Recipe {
                 }
             }
             NodeKind::Dir | NodeKind::Link(_) | NodeKind::Tmpfs | NodeKind::Scratch { .. } => {}
+        }
+    }
+
+    fn late(&mut self, view: &View) {
+        for (index, (from, _, node)) in late(view).enumerate() {
+            if index == 0 {
+                self.dir(Path::new(LATE));
+            }
+            let from = Path::new(&from);
+            self.in_memory(from, node, false);
+            match &node.kind {
+                // A mount of its own, so that it can be put elsewhere.
+                NodeKind::File { .. } => {
+                    self.writer.u32(tag::INSIDE).c_str(bytes(from)).c_str(bytes(from));
+                }
+                _ => self.mount(from, node),
+            }
         }
     }
 

@@ -67,11 +67,13 @@ fn check_way(
         let wanted = if !last || directory { "a directory" } else { "a file" };
         let wrong = || RootfsError::TargetKind { target: target(), at: at.clone(), wanted };
         if let Some(NodeKind::Scratch { .. }) = own {
-            return match (last, directory) {
-                (false, _) => Err(RootfsError::TargetInTmpfs { target: target(), tmpfs: at }),
-                (true, false) => Err(wrong()),
-                (true, true) => Ok(missing),
-            };
+            match (last, directory) {
+                // Empty in every run: what is needed there can be made.
+                (false, _) => here = Object::MemoryDir,
+                (true, false) => return Err(wrong()),
+                (true, true) => return Ok(missing),
+            }
+            continue;
         }
         let step = view.step(&at, &here).map_err(|source| RootfsError::TargetUnreachable {
             target: target(),

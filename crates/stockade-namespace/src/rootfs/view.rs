@@ -119,6 +119,13 @@ impl View {
         path.ancestors().skip(1).find_map(|parent| self.nodes.get(parent))
     }
 
+    /// Whether `path` is beneath a directory that is new in every run.
+    pub(super) fn is_late(&self, path: &Path) -> bool {
+        path.ancestors().skip(1).any(|parent| {
+            matches!(self.nodes.get(parent), Some(Node { kind: NodeKind::Scratch { .. }, .. }))
+        })
+    }
+
     pub(super) fn root(&self) -> Object<'_> {
         match self.nodes.get(Path::new("/")).map(Node::step) {
             Some(Step::Object(object)) => object,

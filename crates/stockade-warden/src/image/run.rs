@@ -3,7 +3,7 @@
 use crate::board::Board;
 use crate::groups::Groups;
 use crate::serve::{PIDFD, State, WATCH, key};
-use crate::setup::{self, Birth, MAX_ID_MAPPED};
+use crate::setup::{self, Birth};
 use crate::slots::Slots;
 use crate::sys::{
     self, CLONE_NEWIPC, CLONE_NEWNET, CLONE_NEWNS, CLONE_NEWPID, CLONE_NEWUTS, Cloned, EPOLLIN,
@@ -11,7 +11,7 @@ use crate::sys::{
 };
 use crate::text::Text;
 use crate::wire::board::{Step, Word};
-use crate::wire::plan::{IdMapped, Net, Number, Plan, Section, Watch, when};
+use crate::wire::plan::{Bind, MAX_BINDS, Net, Number, Plan, Section, Watch, when};
 use crate::wire::request::{MAX_PLANS, MAX_RUNS};
 
 /// Most files that tell of a limit.
@@ -104,7 +104,7 @@ impl State {
         }
         taken.groups.count(plan, when::START, board);
 
-        board.begin(Step::IdMap);
+        board.begin(Step::Binds);
         let id_maps = self.id_maps(plan, slot)?;
         board.begin(Step::EnterRoot);
         self.enter_root(plan.number(Number::Root) as usize)?;
@@ -155,20 +155,20 @@ impl State {
         }
     }
 
-    fn id_maps(&mut self, plan: Plan<'_>, slot: usize) -> Result<[Fd; MAX_ID_MAPPED]> {
-        let mut id_maps = [0; MAX_ID_MAPPED];
+    fn id_maps(&mut self, plan: Plan<'_>, slot: usize) -> Result<[Fd; MAX_BINDS]> {
+        let mut id_maps = [0; MAX_BINDS];
         if self.home.single_id {
             return Ok(id_maps);
         }
-        let mut records = plan.records(Section::IdMapped);
-        let count = core::iter::from_fn(|| IdMapped::next(&mut records)).count();
+        let mut records = plan.records(Section::Binds);
+        let count = core::iter::from_fn(|| Bind::next(&mut records)).count();
         self.slots.make_room(slot, count);
-        let mut records = plan.records(Section::IdMapped);
+        let mut records = plan.records(Section::Binds);
         for place in &mut id_maps {
             if records.is_empty() {
                 break;
             }
-            let record = IdMapped::next(&mut records).ok_or(Errno::EPROTO)?;
+            let record = Bind::next(&mut records).ok_or(Errno::EPROTO)?;
             *place = self.slots.id_map(&self.home, slot, record.uid, record.gid)?;
         }
         Ok(id_maps)

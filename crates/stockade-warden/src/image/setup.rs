@@ -12,11 +12,8 @@ use crate::sys::{
 };
 use crate::text::Text;
 use crate::wire::board::{Space, Step, Word};
-use crate::wire::plan::{IdMapped, Net, Number, Plan, Section, Tmpfs};
+use crate::wire::plan::{Bind, MAX_BINDS, Net, Number, Plan, Section, Tmpfs};
 use crate::workload;
-
-/// Most id-mapped binds of a plan.
-pub const MAX_ID_MAPPED: usize = 32;
 
 /// Everything a sandbox's first process is born with.
 pub struct Birth {
@@ -37,8 +34,8 @@ pub struct Birth {
     pub work_id_outside: u32,
     pub single_id: bool,
     pub groups: Groups,
-    /// User namespaces for the plan's id-mapped binds, in their order.
-    pub id_maps: [Fd; MAX_ID_MAPPED],
+    /// User namespaces for the plan's binds, in their order.
+    pub id_maps: [Fd; MAX_BINDS],
 }
 
 /// Builds the world, forks the workload, stays as init.
@@ -83,8 +80,8 @@ fn build(birth: &Birth, disks: &mut Disks) -> Result<()> {
 
     board.begin(Step::Tmpfs);
     tmpfs(board, plan, root, disks)?;
-    board.begin(Step::IdMap);
-    map_ids(birth, root)?;
+    board.begin(Step::Binds);
+    binds(birth, root)?;
     board.stamp(Word::TimeMounts);
 
     board.begin(Step::Hostname);
@@ -175,6 +172,10 @@ fn tmpfs(board: Board, plan: Plan<'_>, root: Fd, disks: &mut Disks) -> Result<()
         board.item(index);
         index += 1;
         let record = Tmpfs::next(&mut records).ok_or(Errno::EPROTO)?;
+        // One in-memory directory may lie in another, which is empty until now.
+        if shared != 0 || index > 1 {
+            make_place(root, record.path, true)?;
+        }
         if record.bytes != 0 {
             let filesystem = new_tmpfs(board, disks, record.bytes, record.inodes)?;
             mount(root, filesystem, record.path)?;
@@ -211,29 +212,67 @@ fn tmpfs(board: Board, plan: Plan<'_>, root: Fd, disks: &mut Disks) -> Result<()
     Ok(())
 }
 
-/// Covers each bind with a copy in which the files of its owner are the workload's.
-fn map_ids(birth: &Birth, root: Fd) -> Result<()> {
-    if birth.single_id {
-        return Ok(());
-    }
-    let mut records = birth.plan.records(Section::IdMapped);
-    for userns in birth.id_maps {
+/// Finishes each bind: a copy in which the files of its owner are the workload's, put where the
+/// program is to find it.
+fn binds(birth: &Birth, root: Fd) -> Result<()> {
+    let mut records = birth.plan.records(Section::Binds);
+    for (index, userns) in birth.id_maps.into_iter().enumerate() {
         if records.is_empty() {
             break;
         }
-        let record = IdMapped::next(&mut records).ok_or(Errno::EPROTO)?;
-        let place = resolve(root, record.path)?;
-        let copy = sys::clone_tree(place, b"\0")?;
-        let result = match sys::set_id_map(copy, userns) {
-            // The filesystem cannot do it. A reader can live with the owner's own permissions.
-            Err(Errno::EINVAL) if !record.write => Ok(()),
-            Err(errno) => Err(errno),
-            Ok(()) => sys::attach(copy, place),
-        };
+        birth.board.item(index);
+        let bind = Bind::next(&mut records).ok_or(Errno::EPROTO)?;
+        let moves = bind.from != bind.path;
+        if birth.single_id && !moves {
+            continue;
+        }
+        let held = resolve(root, bind.from)?;
+        let copy = sys::clone_tree(held, b"\0")?;
+        if !birth.single_id {
+            match sys::set_id_map(copy, userns) {
+                // The filesystem cannot do it. A reader can live with the owner's permissions.
+                Err(Errno::EINVAL) if !bind.write => {}
+                other => other?,
+            }
+        }
+        if moves {
+            let directory = sys::stat_fd(held)?.mode & S_IFMT == S_IFDIR;
+            make_place(root, bind.path, directory)?;
+            sys::unmount(bind.from)?;
+        }
+        mount(root, copy, bind.path)?;
         sys::close(copy);
-        sys::close(place);
-        result?;
-        birth.board.item(birth.board.get(Word::Item) as usize + 1);
+        sys::close(held);
     }
     if records.is_empty() { Ok(()) } else { Err(Errno::EPROTO) }
+}
+
+/// Makes a mount point, and the directories above it, in a directory that is new in every run.
+fn make_place(root: Fd, path: &[u8], directory: bool) -> Result<()> {
+    let mut at = 1;
+    while let Some(len) =
+        path.get(at..).and_then(|rest| rest.iter().position(|b| *b == b'/' || *b == 0))
+    {
+        let end = at + len;
+        let above = Text::<4200>::new().push(path.get(..at).unwrap_or(&[])).push(b"\0");
+        let name = Text::<260>::new().push(path.get(at..end).unwrap_or(&[])).push(b"\0");
+        let last = path.get(end) == Some(&0);
+        let dir = resolve(root, above.bytes())?;
+        let made = if last && !directory {
+            sys::make_file(dir, name.bytes())
+        } else {
+            sys::make_dir(dir, name.bytes(), 0o1777)
+        };
+        sys::close(dir);
+        match made {
+            // What is there already may be on a read-only filesystem.
+            Ok(()) | Err(Errno::EEXIST | Errno::EROFS) => {}
+            Err(errno) => return Err(errno),
+        }
+        if last {
+            break;
+        }
+        at = end + 1;
+    }
+    Ok(())
 }

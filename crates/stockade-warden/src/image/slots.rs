@@ -7,13 +7,13 @@
 //! system calls that leave keys behind are refused.
 
 use crate::settle::Home;
-use crate::setup::MAX_ID_MAPPED;
 use crate::sys::{self, Cloned, Errno, Fd, O_RDONLY, Result};
 use crate::text::Text;
+use crate::wire::plan::MAX_BINDS;
 use crate::wire::request::MAX_RUNS;
 
 /// Most different owners whose files one slot can show as the workload's: what one plan may have.
-const ID_MAPS: usize = MAX_ID_MAPPED;
+const ID_MAPS: usize = MAX_BINDS;
 
 /// A user and a network namespace, and the ids that belong to them.
 #[derive(Clone, Copy)]

@@ -1,7 +1,6 @@
 //! Deadlines and limits that are looked at from outside: the wall clock, the CPU clock, and what
 //! the kernel tells or does not tell about memory and tasks.
 
-use crate::run::MAX_WATCHES;
 use crate::sample;
 use crate::serve::State;
 use crate::sys;
@@ -20,7 +19,8 @@ const CLOCK_PACE: u64 = 1_000_000;
 
 /// When a run is looked at first; 0 for never.
 pub fn first_look(plan: Plan<'_>, cpus: u64, now: u64) -> u64 {
-    if samples(plan) || plan.number(Number::OpenFiles) != 0 {
+    let looks = !plan.section(Section::Watches).is_empty() || plan.number(Number::OpenFiles) != 0;
+    if samples(plan) || looks {
         return now + FIRST_PACE;
     }
     match plan.number(Number::CpuNs) {
@@ -102,12 +102,17 @@ impl State {
             }
             wait = if seen.resident > limit / 2 { SAMPLE_NEAR } else { SAMPLE_FAR };
         }
+        // Not every kernel tells when a task was refused: 6.11 to 6.18 at least do not on version 1.
+        if !plan.section(Section::Watches).is_empty() {
+            self.look_at_watches(index);
+            pace = (pace * 2).min(SLOWEST_PACE);
+            wait = wait.min(pace);
+        }
         let open_limit = plan.number(Number::OpenFiles);
         if open_limit != 0 && board.get(Word::OpenFiles) < open_limit {
             if let Some(main) = sample::main_process(&self.home, init) {
                 board.raise(Word::OpenFiles, sample::open_files(&self.home, main));
             }
-            pace = (pace * 2).min(SLOWEST_PACE);
             wait = wait.min(pace);
         }
         let limit = plan.number(Number::CpuNs);
@@ -128,20 +133,23 @@ impl State {
 
     /// A watched file has changed: ends the run if the limit was really hit.
     pub fn alarm(&mut self, index: usize, which: u64) {
+        if let Some(run) = self.runs.get(index).filter(|run| run.live) {
+            run.quiet(which as usize);
+            self.look_at_watches(index);
+        }
+    }
+
+    /// Ends the run if a watched file says that a limit was hit.
+    fn look_at_watches(&self, index: usize) {
         let Some(run) = self.runs.get(index).filter(|run| run.live) else { return };
         let Some(plan) = self.plans.get(run.plan).and_then(|entry| entry.plan()) else { return };
         let mut records = plan.records(Section::Watches);
-        for at in 0..MAX_WATCHES as u64 {
-            let Some(watch) = Watch::next(&mut records) else { return };
-            if at != which {
-                continue;
-            }
-            run.quiet(at as usize);
+        while let Some(watch) = Watch::next(&mut records) {
             let hits = run.groups.value(watch.group, watch.file, watch.key).unwrap_or(0);
             if hits > 0
                 && let Some(reason) = Stop::from_number(u64::from(watch.stop))
             {
-                self.stop(index, reason, watch.limit);
+                return self.stop(index, reason, watch.limit);
             }
         }
     }

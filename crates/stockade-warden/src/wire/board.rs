@@ -143,8 +143,8 @@ pub enum Step {
     Mask,
     /// Mounting the writable in-memory filesystems.
     Tmpfs,
-    /// Giving binds to the workload's ids.
-    IdMap,
+    /// Finishing the binds.
+    Binds,
     /// The host name.
     Hostname,
     /// Bringing up loopback.
@@ -192,7 +192,7 @@ impl Step {
         Self::Proc,
         Self::Mask,
         Self::Tmpfs,
-        Self::IdMap,
+        Self::Binds,
         Self::Hostname,
         Self::Loopback,
         Self::EnterUser,
@@ -224,7 +224,7 @@ impl Step {
             Self::Proc => "mounting /proc",
             Self::Mask => "masking parts of /proc",
             Self::Tmpfs => "mounting the in-memory filesystems",
-            Self::IdMap => "mapping the ids of a bind",
+            Self::Binds => "placing a bind",
             Self::Hostname => "setting the host name",
             Self::Loopback => "bringing up loopback",
             Self::EnterUser => "entering the user namespace",

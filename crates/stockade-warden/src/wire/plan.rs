@@ -64,8 +64,8 @@ pub enum Section {
     Rules,
     /// [`Tmpfs`] records.
     Tmpfs,
-    /// [`IdMapped`] records.
-    IdMapped,
+    /// [`Bind`] records.
+    Binds,
     /// Strings: paths to hide.
     Masks,
     /// [`Rlimit`]s.
@@ -184,10 +184,16 @@ impl<'a> Tmpfs<'a> {
     }
 }
 
-/// A bind of the root whose owner's files become the workload's.
+/// Most binds of a plan.
+pub const MAX_BINDS: usize = 32;
+
+/// A bind of the root that is finished in each run: its owner's files become the workload's, and
+/// it is put where it belongs if that is in a directory which is new in every run.
 #[derive(Clone, Copy, Debug)]
-pub struct IdMapped<'a> {
-    /// Path inside.
+pub struct Bind<'a> {
+    /// Path inside at which the root holds it.
+    pub from: &'a [u8],
+    /// Path inside at which the program finds it; the same, if the root could hold it there.
     pub path: &'a [u8],
     /// Owner on disk.
     pub uid: u32,
@@ -197,10 +203,11 @@ pub struct IdMapped<'a> {
     pub write: bool,
 }
 
-impl<'a> IdMapped<'a> {
+impl<'a> Bind<'a> {
     /// Reads the next record.
     pub fn next(reader: &mut Reader<'a>) -> Option<Self> {
         Some(Self {
+            from: reader.c_str()?,
             path: reader.c_str()?,
             uid: reader.u32()?,
             gid: reader.u32()?,

@@ -192,6 +192,11 @@ pub fn make_dir(dir: Fd, path: &[u8], mode: u32) -> Result<()> {
     unsafe { call(nr::MKDIRAT, args) }.map(drop)
 }
 
+/// An empty file that can be mounted on.
+pub fn make_file(dir: Fd, path: &[u8]) -> Result<()> {
+    open_at(dir, path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0o444).map(close)
+}
+
 pub fn remove_dir(dir: Fd, path: &[u8]) -> Result<()> {
     // SAFETY: reads the path up to its NUL.
     unsafe { call(nr::UNLINKAT, [dir as usize, c_path(path)?, AT_REMOVEDIR, 0, 0, 0]) }.map(drop)

@@ -8,6 +8,7 @@
 #[cfg_attr(target_arch = "aarch64", path = "arch_aarch64.rs")]
 mod arch;
 mod files;
+mod filters;
 mod mem;
 mod memory;
 mod mounts;
@@ -16,6 +17,7 @@ mod sockets;
 
 use arch::nr;
 pub use files::*;
+pub use filters::*;
 pub use memory::*;
 pub use mounts::*;
 pub use process::*;
@@ -36,6 +38,7 @@ impl Errno {
     pub const EEXIST: Self = Self(17);
     pub const ENODEV: Self = Self(19);
     pub const EINVAL: Self = Self(22);
+    pub const EROFS: Self = Self(30);
     pub const ENOSYS: Self = Self(38);
     pub const EPROTO: Self = Self(71);
     pub const ESTALE: Self = Self(116);

@@ -55,7 +55,7 @@ pub fn clone_mount(path: &[u8]) -> Result<Fd> {
 
 /// Attaches a detached mount at the place `target` refers to.
 pub fn attach(mount: Fd, target: Fd) -> Result<()> {
-    let empty = b"\0".as_ptr() as usize;
+    let empty = c"".as_ptr() as usize;
     let flags = MOVE_FROM_FD | MOVE_TO_FD;
     // SAFETY: reads two empty paths.
     unsafe { call(MOVE_MOUNT, [mount as usize, empty, target as usize, empty, flags, 0]) }.map(drop)
@@ -63,7 +63,7 @@ pub fn attach(mount: Fd, target: Fd) -> Result<()> {
 
 /// Attaches a detached mount at `path`.
 pub fn attach_at(mount: Fd, path: &[u8]) -> Result<()> {
-    let empty = b"\0".as_ptr() as usize;
+    let empty = c"".as_ptr() as usize;
     let args = [mount as usize, empty, AT_FDCWD as usize, c_path(path)?, MOVE_FROM_FD, 0];
     // SAFETY: reads two paths up to their NULs.
     unsafe { call(MOVE_MOUNT, args) }.map(drop)
@@ -88,7 +88,7 @@ pub fn set_id_map(mount: Fd, userns: Fd) -> Result<()> {
 }
 
 fn apply(mount: Fd, attr: &MountAttr, recursive: usize) -> Result<()> {
-    let empty = b"\0".as_ptr() as usize;
+    let empty = c"".as_ptr() as usize;
     let flags = AT_EMPTY_PATH as usize | recursive;
     let at = &raw const *attr as usize;
     let args = [mount as usize, empty, flags, at, size_of::<MountAttr>(), 0];
@@ -120,7 +120,7 @@ fn configure(context: Fd, options: &[(&[u8], &[u8])]) -> Result<()> {
 }
 
 fn propagate(flags: usize) -> Result<()> {
-    let root = b"/\0".as_ptr() as usize;
+    let root = c"/".as_ptr() as usize;
     // SAFETY: reads the target; source, type and data are null, as a change of propagation wants.
     unsafe { call(nr::MOUNT, [0, root, 0, MS_REC | flags, 0, 0]) }.map(drop)
 }
@@ -135,9 +135,17 @@ pub fn make_slave() -> Result<()> {
     propagate(MS_SLAVE)
 }
 
+/// Takes a mount away.
+pub fn unmount(path: &[u8]) -> Result<()> {
+    const UMOUNT_NOFOLLOW: usize = 8;
+    // SAFETY: reads the path up to its NUL.
+    unsafe { call(nr::UMOUNT2, [c_path(path)?, MNT_DETACH | UMOUNT_NOFOLLOW, 0, 0, 0, 0]) }
+        .map(drop)
+}
+
 /// Makes the current directory the root and forgets the old one.
 pub fn pivot_here() -> Result<()> {
-    let here = b".\0".as_ptr() as usize;
+    let here = c".".as_ptr() as usize;
     // SAFETY: reads two paths up to their NULs.
     unsafe { call(nr::PIVOT_ROOT, [here, here, 0, 0, 0, 0]) }?;
     // The old root lies on top of the new one now.

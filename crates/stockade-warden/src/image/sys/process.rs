@@ -15,9 +15,6 @@ const CLONE_INTO_CGROUP: u64 = 0x2_0000_0000;
 const CLONE3: usize = 435;
 const PIDFD_SEND_SIGNAL: usize = 424;
 const PIDFD_OPEN: usize = 434;
-const LANDLOCK_CREATE_RULESET: usize = 444;
-const LANDLOCK_ADD_RULE: usize = 445;
-const LANDLOCK_RESTRICT_SELF: usize = 446;
 
 const PR_SET_PDEATHSIG: usize = 1;
 const PR_SET_DUMPABLE: usize = 4;
@@ -78,13 +75,12 @@ pub fn clone(flags: u64, want_pidfd: bool, cgroup: Option<Fd>) -> Result<Cloned>
     let at = &raw const args as usize;
     // SAFETY: no CLONE_VM and no new stack, so the child goes on with a copy of everything. The
     // process has one thread, so no lock can be held by a thread that the child lacks.
-    match unsafe { call(CLONE3, [at, size_of::<CloneArgs>(), 0, 0, 0, 0]) }? {
+    let pid = unsafe { call(CLONE3, [at, size_of::<CloneArgs>(), 0, 0, 0, 0]) }?;
+    // SAFETY: the kernel has written the descriptor, if one was asked for, before it returned.
+    let pidfd = unsafe { (&raw const pidfd).read_volatile() };
+    match pid {
         0 => Ok(Cloned::Child),
-        // SAFETY: the kernel has written the descriptor before it returned.
-        pid => Ok(Cloned::Parent {
-            pid: pid as i32,
-            pidfd: unsafe { (&raw const pidfd).read_volatile() },
-        }),
+        pid => Ok(Cloned::Parent { pid: pid as i32, pidfd }),
     }
 }
 
@@ -343,51 +339,6 @@ pub fn wait_either(first: Fd, second: Fd) {
     let mut fds = [u64::from(first as u32) | POLLIN << 32, u64::from(second as u32) | POLLIN << 32];
     // SAFETY: reads and writes two pollfds, 8 bytes each; no timeout, no mask.
     let _ = unsafe { call(nr::PPOLL, [fds.as_mut_ptr() as usize, 2, 0, 0, 0, 0]) };
-}
-
-/// A Landlock ruleset that handles these rights.
-pub fn landlock_ruleset(fs: u64, net: u64, scopes: u64) -> Result<Fd> {
-    let attr = [fs, net, scopes];
-    let args = [attr.as_ptr() as usize, size_of_val(&attr), 0, 0, 0, 0];
-    // SAFETY: reads the attributes; trailing zeros are fine for a kernel that knows fewer.
-    unsafe { call(LANDLOCK_CREATE_RULESET, args) }.map(|fd| fd as Fd)
-}
-
-/// The newest Landlock ABI of the kernel; zero where there is none.
-pub fn landlock_abi() -> u64 {
-    // SAFETY: a null pointer of size zero with the version flag only asks.
-    unsafe { call(LANDLOCK_CREATE_RULESET, [0, 0, 1, 0, 0, 0]) }.unwrap_or(0) as u64
-}
-
-/// Allows `rights` beneath what `fd` refers to.
-pub fn landlock_allow(ruleset: Fd, fd: Fd, rights: u64) -> Result<()> {
-    #[repr(C, packed)]
-    struct PathBeneath {
-        rights: u64,
-        fd: Fd,
-    }
-    let rule = PathBeneath { rights, fd };
-    let args = [ruleset as usize, 1, &raw const rule as usize, 0, 0, 0];
-    // SAFETY: reads one packed rule.
-    unsafe { call(LANDLOCK_ADD_RULE, args) }.map(drop)
-}
-
-pub fn landlock_restrict(ruleset: Fd) -> Result<()> {
-    // SAFETY: takes numbers.
-    unsafe { plain(LANDLOCK_RESTRICT_SELF, [ruleset as usize, 0]) }.map(drop)
-}
-
-/// Installs a seccomp filter of 8-byte instructions.
-pub fn install_filter(instructions: &[u8]) -> Result<()> {
-    #[repr(C)]
-    struct Program {
-        len: u16,
-        filter: usize,
-    }
-    let len = u16::try_from(instructions.len() / 8).map_err(|_| Errno::EINVAL)?;
-    let program = Program { len, filter: instructions.as_ptr() as usize };
-    // SAFETY: reads the program and its instructions; the kernel checks them. SET_MODE_FILTER.
-    unsafe { call(nr::SECCOMP, [1, 0, &raw const program as usize, 0, 0, 0]) }.map(drop)
 }
 
 /// Becomes another program. Returns only if that fails.

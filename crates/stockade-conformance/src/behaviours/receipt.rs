@@ -1,0 +1,80 @@
+//! What a report says about enforcement, time and use.
+
+use std::time::Duration;
+
+use stockade::{Ability, Control, EnforcementStatus, Report};
+use stockade_guests as guests;
+
+use crate::{Job, Subject};
+
+const MIB: u64 = 1 << 20;
+const MS: u64 = 1_000_000;
+
+pub(super) fn every_control_asked_for_has_one_entry(subject: &dyn Subject) {
+    let job = Job::new(subject, &guests::HELLO);
+    let report = job.run();
+    let asked = Control::ALL.into_iter().filter(|control| job.policy.asks_for(*control));
+    let listed = report.enforcement.iter().map(|entry| entry.control);
+    assert!(asked.eq(listed), "{:?}", report.enforcement);
+    for entry in &report.enforcement {
+        let (status, mechanism) = match subject.sandbox().support().ability(entry.control) {
+            Ability::Enforced { mechanism } => (EnforcementStatus::Enforced, mechanism),
+            Ability::Approximated { mechanism, .. } => {
+                assert!(job.policy.best_effort.contains(&entry.control));
+                assert!(entry.reason.is_some(), "{entry:?}");
+                (EnforcementStatus::Approximated, mechanism)
+            }
+            other => panic!("{other:?} for {entry:?}"),
+        };
+        assert_eq!((entry.status, entry.mechanism.as_ref()), (status, Some(&mechanism)));
+    }
+}
+
+pub(super) fn the_report_names_policy_backend_and_version(subject: &dyn Subject) {
+    let job = Job::new(subject, &guests::HELLO);
+    let report = job.run();
+    assert_eq!(report.policy_hash, job.policy.hash());
+    assert_eq!(report.backend, subject.sandbox().support().backend);
+    assert!(!report.version.is_empty());
+    let other = job.policy(|policy| policy.limits.wall_time = Duration::from_secs(7).into()).run();
+    assert_ne!(report.policy_hash, other.policy_hash);
+}
+
+pub(super) fn timings_are_there(subject: &dyn Subject) {
+    let timings = Job::new(subject, &guests::HELLO).run().timings;
+    let second = 1000 * MS;
+    for time in [timings.prepare_ns, timings.start_ns, timings.teardown_ns] {
+        assert!((1..60 * second).contains(&time), "{timings:?}");
+    }
+    assert!(!timings.phases.is_empty());
+    assert!(timings.phases.iter().all(|phase| phase.ns < 60 * second), "{timings:?}");
+}
+
+/// A program that uses half a second of CPU time.
+fn burn(subject: &dyn Subject) -> Report {
+    Job::new(subject, &guests::SET_CPU_CLOCK).args(["500"]).run()
+}
+
+pub(super) fn cpu_time_is_measured(subject: &dyn Subject) {
+    if !subject.facts().native {
+        return;
+    }
+    let report = burn(subject);
+    let usage = report.usage;
+    assert!(report.verdict.success(), "{:?}", report.verdict);
+    assert!((400 * MS..=600 * MS).contains(&usage.cpu_ns()), "{usage:?}");
+    assert!(usage.wall_ns >= 500 * MS, "{usage:?}");
+}
+
+pub(super) fn peak_memory_is_measured(subject: &dyn Subject) {
+    let report = Job::new(subject, &guests::MEMORY_BOMB).args(["32"]).run();
+    assert!(report.verdict.success(), "{:?}", report.verdict);
+    let peak = report.usage.peak_memory;
+    assert!((32 * MIB..=40 * MIB).contains(&peak), "{peak}");
+}
+
+pub(super) fn printed_bytes_are_counted(subject: &dyn Subject) {
+    let report = Job::new(subject, &guests::BOTH_PIPES_FLOOD).args(["70000"]).run();
+    assert_eq!(report.usage.stdout_bytes, 70_003);
+    assert_eq!(report.usage.stderr_bytes, 70_000);
+}

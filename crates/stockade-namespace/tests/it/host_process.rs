@@ -1,0 +1,145 @@
+//! The process that uses the library: whatever state it is in, and however it ends.
+
+use std::fs::File;
+use std::io::{BufRead, BufReader, Write};
+use std::os::fd::OwnedFd;
+use std::os::unix::net::UnixStream;
+use std::process::{Command, Stdio as Pipes};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+use std::time::Duration;
+
+use rustix::io::{FdFlags, fcntl_setfd};
+use stockade_conformance::{Job, Scratch};
+use stockade_core::Stdio;
+use stockade_guests as guests;
+
+use crate::alone::{alone, is_alone, itself};
+use crate::machine::{cgroups, descendants, is_alive, soon, subject};
+use crate::view::printed;
+
+/// Acts as a host: starts sandboxes, says the warden's process id, and waits to be killed.
+#[expect(clippy::print_stdout, reason = "the parent reads it")]
+fn act_as_a_host() {
+    let Some(subject) = subject() else { return };
+    let start = |guest: &guests::Guest| Job::new(&subject, guest).start(Stdio::captured());
+    let _runs = [
+        start(&guests::SLEEP_FOREVER),
+        start(&guests::SPIN),
+        start(&guests::GRANDCHILD_HOLDS_PIPE),
+        start(&guests::IGNORE_SIGNALS_AND_STOP),
+    ];
+    thread::sleep(Duration::from_millis(200));
+    println!("\nwarden {}", subject.backend().warden_id().expect("there is a warden"));
+    std::io::stdout().flush().expect("somebody reads it");
+    // Ends by itself, should the parent forget it.
+    thread::sleep(Duration::from_secs(60));
+}
+
+#[test]
+fn a_host_killed_in_mid_run_leaves_nothing_alive() {
+    if is_alone() {
+        return act_as_a_host();
+    }
+    if subject().is_none() {
+        return;
+    }
+    let scratch = Scratch::new();
+    let mut host = itself(module_path!(), "a_host_killed_in_mid_run_leaves_nothing_alive")
+        .env("TMPDIR", scratch.path())
+        .stdin(Pipes::null())
+        .stdout(Pipes::piped())
+        .spawn()
+        .expect("the test binary starts");
+    let output = BufReader::new(host.stdout.take().expect("it is piped"));
+    let warden = output
+        .lines()
+        .map_while(Result::ok)
+        .find_map(|line| line.strip_prefix("warden ")?.parse().ok())
+        .expect("the host starts its sandboxes");
+    let mut all = descendants(warden);
+    assert!(all.len() >= 7, "init and workload of each: {all:?}");
+    all.push(warden);
+
+    host.kill().expect("it is ours");
+    host.wait().expect("it has ended");
+    assert!(soon(|| !all.iter().copied().any(is_alive)), "{all:?}");
+    assert!(soon(|| cgroups(host.id()).is_empty()), "{:?}", cgroups(host.id()));
+    let left: Vec<_> = std::fs::read_dir(scratch.path()).expect("it was made above").collect();
+    assert!(left.is_empty(), "{left:?}");
+}
+
+#[test]
+fn descriptors_that_a_threaded_host_leaks_are_not_inside() {
+    let Some(subject) = subject() else { return };
+    alone(module_path!(), "descriptors_that_a_threaded_host_leaks_are_not_inside", || {
+        let over = AtomicBool::new(false);
+        thread::scope(|scope| {
+            for _ in 0..8 {
+                scope.spawn(|| {
+                    while !over.load(Ordering::Relaxed) {
+                        thread::yield_now();
+                    }
+                });
+            }
+            let mut leaked: Vec<OwnedFd> = Vec::new();
+            for _ in 0..16 {
+                let (one, other) = UnixStream::pair().expect("sockets can be made");
+                leaked.extend([OwnedFd::from(one), OwnedFd::from(other)]);
+                leaked.push(File::open("/").expect("it is there").into());
+            }
+            for fd in &leaked {
+                fcntl_setfd(fd, FdFlags::empty()).expect("it is open");
+            }
+            // The warden of this one is launched while they are open, that of the other was before.
+            let late = crate::machine::subject();
+            for subject in [Some(&subject), late.as_ref()].into_iter().flatten() {
+                let report = Job::new(subject, &guests::LIST_FDS).run();
+                assert_eq!(printed(&report).lines().count(), 3, "{}", printed(&report));
+            }
+            over.store(true, Ordering::Relaxed);
+        });
+    });
+}
+
+#[test]
+fn a_warden_holds_nothing_of_its_host() {
+    let Some(subject) = subject() else { return };
+    alone(module_path!(), "a_warden_holds_nothing_of_its_host", || {
+        let scratch = Scratch::new();
+        let file = File::create(scratch.path().join("leaked")).expect("a file can be made");
+        fcntl_setfd(&file, FdFlags::empty()).expect("it is open");
+        let late = crate::machine::subject().expect("there is one already");
+        let warden = late.backend().warden_id().expect("there is a warden");
+        let open = std::fs::read_dir(format!("/proc/{warden}/fd"));
+        // A warden of another user does not let itself be looked at.
+        for entry in open.into_iter().flatten().flatten() {
+            let target = std::fs::read_link(entry.path()).unwrap_or_default();
+            assert!(!target.starts_with(scratch.path()), "{}", target.display());
+        }
+        drop(subject);
+    });
+}
+
+#[test]
+fn a_host_that_ignores_its_children_works() {
+    if is_alone() {
+        let Some(subject) = subject() else { return };
+        assert!(Job::new(&subject, &guests::HELLO).run().verdict.success());
+        return;
+    }
+    if subject().is_none() {
+        return;
+    }
+    let itself = itself(module_path!(), "a_host_that_ignores_its_children_works");
+    // A signal that is ignored stays so in what is executed.
+    let mut shell = Command::new("/bin/sh");
+    shell.args(["-c", r#"trap "" CHLD; exec "$0" "$@""#]).arg(itself.get_program());
+    shell.args(itself.get_args());
+    for (key, value) in itself.get_envs().filter_map(|(key, value)| Some((key, value?))) {
+        shell.env(key, value);
+    }
+    let output = shell.stdin(Pipes::null()).output().expect("the shell starts");
+    let said = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success() && said.contains("1 passed"), "{said}");
+}
