@@ -14,8 +14,10 @@ fn main() {
     println!("cargo:rerun-if-env-changed=RUSTC");
 
     let out = PathBuf::from(env::var_os("OUT_DIR").expect("cargo sets OUT_DIR")).join("warden");
-    let lld = ["-Clinker=rust-lld", "-Clinker-flavor=ld.lld"].map(str::to_owned).to_vec();
-    let mut cc = vec!["-Clink-arg=-nostartfiles".to_owned(), "-Clink-arg=-nostdlib".to_owned()];
+    let lld = ["-Clinker=rust-lld", "-Clinker-flavor=ld.lld", "-Clink-arg=--build-id=none"];
+    let lld = lld.map(str::to_owned).to_vec();
+    let cc = ["-nostartfiles", "-nostdlib", "-Wl,--build-id=none"];
+    let mut cc: Vec<String> = cc.iter().map(|arg| format!("-Clink-arg={arg}")).collect();
     if let Some(linker) = env::var_os("RUSTC_LINKER") {
         cc.push(format!("-Clinker={}", linker.to_string_lossy()));
     }
@@ -54,7 +56,6 @@ fn compile(out: &Path, linker: &[String]) -> Output {
         .arg(env::var("TARGET").expect("cargo sets TARGET"))
         .args(["-Copt-level=2", "-Cpanic=abort", "-Ccodegen-units=1", "-Cstrip=symbols"])
         .args(["-Crelocation-model=static", "-Ctarget-feature=+crt-static"])
-        .args(["-Clink-arg=--build-id=none", "-Clink-arg=-znoexecstack", "-Clink-arg=-zrelro"])
         .args(linker)
         .arg("-o")
         .arg(out)

@@ -44,7 +44,7 @@ fn a_thousand_runs_from_eight_threads_leave_nothing() {
         let census = backend.census().expect("the warden answers");
         assert!(census.slots <= 16, "{census:?}");
         assert_eq!(census.plans, 0, "{census:?}");
-        assert_eq!(descendants(backend.warden_id().expect("there is a warden")), []);
+        assert_eq!(descendants(backend.warden_id().expect("there is a warden")), Vec::<u32>::new());
         assert_eq!(held(), before);
         let groups = cgroups(std::process::id()).len();
 
@@ -83,7 +83,7 @@ fn a_hundred_sandboxes_live_at_once() {
     for run in runs {
         assert_eq!(Job::wait(run).expect("it is reported").verdict, Verdict::Cancelled);
     }
-    assert_eq!(descendants(warden), []);
+    assert_eq!(descendants(warden), Vec::<u32>::new());
     assert!(soon(|| backend.census().is_ok_and(|census| census.runs == 0)));
 }
 

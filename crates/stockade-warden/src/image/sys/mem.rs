@@ -85,3 +85,23 @@ pub unsafe extern "C" fn bcmp(left: *const u8, right: *const u8, len: usize) -> 
 /// Named by `core`'s unwind tables; never called, since the image aborts on panic.
 #[unsafe(no_mangle)]
 pub extern "C" fn rust_eh_personality() {}
+
+/// What `compiler_builtins` compares the stack with on aarch64, where it was built with a check.
+#[cfg(target_arch = "aarch64")]
+#[unsafe(no_mangle)]
+pub static __stack_chk_guard: usize = 0x5ca1_ab1e_0000_ff0d;
+
+/// Called when the comparison fails.
+#[cfg(target_arch = "aarch64")]
+#[unsafe(no_mangle)]
+pub extern "C" fn __stack_chk_fail() -> ! {
+    super::exit(71)
+}
+
+/// Asked by `compiler_builtins` on aarch64 which instructions the CPU has. "None beyond the
+/// baseline" is always a right answer.
+#[cfg(target_arch = "aarch64")]
+#[unsafe(no_mangle)]
+pub extern "C" fn getauxval(_: usize) -> usize {
+    0
+}
