@@ -28,6 +28,8 @@ pub const fn key(kind: u64, index: usize) -> u64 {
 
 /// How long a cgroup that was busy is left alone before it is removed.
 const BUSY_PAUSE: u64 = 2_000_000;
+/// Requests answered before other events are looked at.
+const REQUESTS: usize = 2;
 /// Most cgroup sets that wait to be removed.
 const GRAVES: usize = 1024;
 
@@ -79,7 +81,7 @@ impl State {
             let count = sys::epoll_wait(self.epoll, &mut events, timeout).unwrap_or(0);
             let events = events.get(..count).unwrap_or(&[]);
             if events.iter().any(|event| { event.data } == 0) {
-                self.requests();
+                self.requests(REQUESTS);
             }
             for event in events {
                 let data = event.data;
@@ -113,9 +115,10 @@ impl State {
         Board::at(sys::words_from(self.boards, WORDS * MAX_RUNS), index)
     }
 
-    /// Answers everything that has arrived.
-    fn requests(&mut self) {
-        loop {
+    /// Answers what has arrived, up to a bound: ended sandboxes must get their turn too, or they
+    /// and their namespaces pile up under a stream of requests.
+    fn requests(&mut self, bound: usize) {
+        for _ in 0..bound {
             match sys::receive(HOST) {
                 Ok(Some(received)) => self.request(&received),
                 Err(Errno::EAGAIN | Errno::EINTR) => return,
