@@ -30,11 +30,17 @@ const PATIENCE: Timespec = Timespec { tv_sec: 10, tv_nsec: 0 };
 pub(crate) struct Lifeline {
     socket: OwnedFd,
     over: AtomicBool,
+    /// The process that started the run; a child forked from it has no say.
+    owner: u32,
 }
 
 impl Lifeline {
+    fn is_over(&self) -> bool {
+        self.over.load(Ordering::Acquire) || self.owner != std::process::id()
+    }
+
     fn order(&self, order: u8) {
-        if !self.over.load(Ordering::Acquire) {
+        if !self.is_over() {
             // A run that has ended has nobody to stop.
             let _ = send(&self.socket, &[order], SendFlags::NOSIGNAL | SendFlags::DONTWAIT);
         }
@@ -108,7 +114,11 @@ impl NamespaceExecution {
         };
         let [stdout, stderr] = ends.outputs;
         let outputs = [stream(stdio.stdout, stdout), stream(stdio.stderr, stderr)];
-        let run = Arc::new(Lifeline { socket: ends.socket, over: AtomicBool::new(false) });
+        let run = Arc::new(Lifeline {
+            socket: ends.socket,
+            over: AtomicBool::new(false),
+            owner: std::process::id(),
+        });
         let mut execution = Self {
             registration,
             blueprint,
@@ -281,6 +291,10 @@ impl Execution for NamespaceExecution {
     }
 
     fn wait(mut self: Box<Self>) -> Result<Report> {
+        if self.run.is_over() {
+            // A forked child: the report belongs to its parent.
+            return Err(link_error(LinkError::Lost));
+        }
         // Input that was never taken has ended.
         self.live_input = None;
         let account = self.pump()?;
@@ -291,7 +305,7 @@ impl Execution for NamespaceExecution {
 
 impl Drop for NamespaceExecution {
     fn drop(&mut self) {
-        if self.run.over.load(Ordering::Acquire) {
+        if self.run.is_over() {
             return;
         }
         self.run.kill();

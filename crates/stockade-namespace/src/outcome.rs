@@ -119,6 +119,8 @@ fn build_error(account: &Account) -> Error {
     let source = io::Error::from_raw_os_error(errno);
     let status = account.get(Word::Status);
     if errno == libc::EPROTO && status != 0 {
+        // The program says nothing when it starts.
+        let step = if step == Step::Exec { Step::Running } else { step };
         return Error::new(ErrorKind::Setup, BuildError::Killed { step, signal: status & 0x7f })
             .with_hint("something outside killed it: out of memory on the host, or an operator");
     }

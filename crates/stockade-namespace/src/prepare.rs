@@ -99,6 +99,7 @@ fn tmpfs(layout: &Layout) -> Vec<u8> {
     let mut writer = Writer::new();
     for tmpfs in &layout.tmpfs {
         writer.c_str(tmpfs.path.as_bytes()).u64(tmpfs.bytes).u64(tmpfs.inodes);
+        writer.u32(tmpfs.late.into());
     }
     writer.finish()
 }

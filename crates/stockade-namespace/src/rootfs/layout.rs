@@ -66,6 +66,8 @@ pub(crate) struct TmpfsSpec {
     pub(crate) bytes: u64,
     /// Its own inodes, or zero likewise.
     pub(crate) inodes: u64,
+    /// Whether it lies in another of its kind.
+    pub(crate) late: bool,
 }
 
 /// A bind that is finished in each run: its owner's files become the workload's.
@@ -138,12 +140,13 @@ impl Layout {
             .map(|(from, path, _)| (path.to_string_lossy().into_owned(), from))
             .collect();
         for (path, node) in self.view.nodes() {
+            let late = self.view.is_late(path);
             // Targets are strings, so nothing is lost.
             let path = path.to_string_lossy().into_owned();
             match &node.kind {
                 &NodeKind::Scratch { bytes, inodes } => {
                     self.writable.push(path.clone());
-                    self.tmpfs.push(TmpfsSpec { path, bytes, inodes });
+                    self.tmpfs.push(TmpfsSpec { path, bytes, inodes, late });
                 }
                 NodeKind::Bind { source, flags } if node.asked => {
                     if flags & bind::WRITE != 0 {

@@ -183,7 +183,8 @@ fn the_disk_limit_is_shared_out_and_never_becomes_unbounded() {
     };
     let layout = sized(Bytes(64 << 20).into(), 16 << 20);
     assert_eq!((layout.scratch_bytes, layout.scratch_inodes), (48 << 20, 48 << 8));
-    let spec = |path: &str, bytes, inodes| TmpfsSpec { path: path.into(), bytes, inodes };
+    let spec =
+        |path: &str, bytes, inodes| TmpfsSpec { path: path.into(), bytes, inodes, late: false };
     let expected = [
         spec("/dev/shm", 0, 0),
         spec("/scratch", 16 << 20, 16 << 8),

@@ -90,13 +90,16 @@ pub struct Census {
 pub(crate) struct Link {
     socket: OwnedFd,
     lost: AtomicBool,
+    /// The process that launched it. A child forked from that process shares the socket, and must
+    /// leave the warden alone.
+    owner: u32,
     /// Process id of the warden, as it sees itself.
     pub(crate) pid: u32,
     /// Newest Landlock ABI of the kernel; zero where there is none.
     pub(crate) landlock_abi: u64,
     state: Mutex<Ledger>,
     /// The directories its cgroups are made in.
-    _groups: Option<Base>,
+    groups: Option<Base>,
 }
 
 /// What the warden has been told; guarded, so that each request gets its own reply.
@@ -145,14 +148,15 @@ impl Link {
             landlock_abi: reply[Reply::Item as usize],
             socket,
             lost: AtomicBool::new(false),
+            owner: std::process::id(),
             state: Mutex::new(Ledger { plans: vec![false; MAX_PLANS], roots: Roots::default() }),
-            _groups: groups,
+            groups,
         })
     }
 
-    /// Whether the warden is known to be gone.
+    /// Whether the warden is known to be gone, or is another process's.
     pub(crate) fn is_lost(&self) -> bool {
-        self.lost.load(Ordering::Acquire)
+        self.lost.load(Ordering::Acquire) || self.owner != std::process::id()
     }
 
     /// Notes that the warden is gone.
@@ -277,6 +281,9 @@ impl Link {
     }
 
     fn tell(&self, operation: Operation, number: usize) -> Result<(), LinkError> {
+        if self.is_lost() {
+            return Err(LinkError::Lost);
+        }
         let mut packet = packet(operation);
         packet[2] = number as u64;
         self.noting_loss(send(&self.socket, &packet, &[]))
@@ -285,6 +292,10 @@ impl Link {
 
 impl Drop for Link {
     fn drop(&mut self) {
+        if self.owner != std::process::id() {
+            std::mem::forget(self.groups.take());
+            return;
+        }
         // The warden ends when it reads the end of the socket, and removes its cgroups; dropping
         // the base waits for that, and does it for a warden that was killed.
         let _ = rustix::net::shutdown(&self.socket, rustix::net::Shutdown::Both);

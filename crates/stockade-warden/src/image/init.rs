@@ -138,10 +138,11 @@ fn note(board: Board, main: i32, child: &sys::Reaped) -> bool {
     if child.pid != main {
         return false;
     }
-    board.stamp(Word::TimeEnd);
     board.set(Word::Status, u64::from(child.status));
     if !board.failed() {
         board.set(Word::Step, Step::Running as u64);
     }
+    // Last: once this is set, the rest is taken to be.
+    board.stamp(Word::TimeEnd);
     true
 }

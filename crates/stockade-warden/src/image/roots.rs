@@ -194,9 +194,8 @@ impl Builder {
 }
 
 fn tmpfs(mode: &[u8]) -> Result<Fd> {
-    let options: [(&[u8], &[u8]); 3] =
-        [(b"mode\0", mode), (b"size\0", b"16m\0"), (b"nr_inodes\0", b"1024\0")];
-    sys::new_filesystem(b"tmpfs\0", &options, NOSUID | NODEV)
+    // No bound: what goes in is the recipe, and then it is sealed.
+    sys::new_filesystem(b"tmpfs\0", &[(b"mode\0", mode)], NOSUID | NODEV)
 }
 
 /// A detached copy of the mount tree at `source`, if it still is what it was.

@@ -257,8 +257,8 @@ impl State {
 
     /// The last entries of a board whose init was killed.
     fn account(&self, board: Board, groups: &Groups, plan: Option<Plan<'_>>, init: &sys::Reaped) {
-        if !board.stopped() && !board.failed() && board.get(Word::TimeExec) == 0 {
-            // It died while it was building; its own status tells how.
+        if !board.stopped() && !board.failed() && board.get(Word::TimeEnd) == 0 {
+            // Somebody else killed it, or it crashed; its own status tells how.
             board.set(Word::Status, u64::from(init.status));
             board.fail(Errno::EPROTO);
         }

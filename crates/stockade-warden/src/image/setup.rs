@@ -172,8 +172,7 @@ fn tmpfs(board: Board, plan: Plan<'_>, root: Fd, disks: &mut Disks) -> Result<()
         board.item(index);
         index += 1;
         let record = Tmpfs::next(&mut records).ok_or(Errno::EPROTO)?;
-        // One in-memory directory may lie in another, which is empty until now.
-        if shared != 0 || index > 1 {
+        if record.late {
             make_place(root, record.path, true)?;
         }
         if record.bytes != 0 {

@@ -175,12 +175,19 @@ pub struct Tmpfs<'a> {
     pub bytes: u64,
     /// Its own inodes.
     pub inodes: u64,
+    /// Whether it lies in another of its kind, where its mount point is to be made.
+    pub late: bool,
 }
 
 impl<'a> Tmpfs<'a> {
     /// Reads the next record.
     pub fn next(reader: &mut Reader<'a>) -> Option<Self> {
-        Some(Self { path: reader.c_str()?, bytes: reader.u64()?, inodes: reader.u64()? })
+        Some(Self {
+            path: reader.c_str()?,
+            bytes: reader.u64()?,
+            inodes: reader.u64()?,
+            late: reader.u32()? != 0,
+        })
     }
 }
 
