@@ -15,10 +15,11 @@ use stockade_core::{
 use stockade_warden::wire::board::WORDS;
 use stockade_warden::wire::request::order;
 
+use crate::account::Account;
 use crate::host::link_error;
-use crate::outcome::{self, Account, Printed};
+use crate::outcome::{self, Birth, Printed};
 use crate::prepare::Blueprint;
-use crate::prepared::Registration;
+use crate::registration::Registration;
 use crate::streams::{Ends, Feed, LiveInput, LiveOutput, Meter, Sink};
 use crate::warden::LinkError;
 
@@ -56,13 +57,6 @@ impl Killer for Lifeline {
     fn kill(&self) {
         self.order(order::CANCEL);
     }
-}
-
-/// When a run was asked for, and what preparing it took.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Birth {
-    pub(crate) begun: u64,
-    pub(crate) prepare_ns: u64,
 }
 
 /// One run.
@@ -239,7 +233,8 @@ impl NamespaceExecution {
         let mut bytes = [0u8; WORDS * 8];
         loop {
             match recv(&self.run.socket, &mut bytes[..], RecvFlags::empty()) {
-                Err(Errno::INTR) => {}
+                // An order that came too late was left unread; the board lies behind that news.
+                Err(Errno::INTR | Errno::CONNRESET) => {}
                 Ok((len, _)) if len == bytes.len() => break,
                 Ok(_) | Err(_) => {
                     self.registration.link.has_gone(100);

@@ -44,6 +44,11 @@ impl Host {
         Self { ids, cgroups }
     }
 
+    /// Whether workloads have no id but the caller's.
+    pub(crate) fn single_id(&self) -> bool {
+        self.ids == IdRange::Single
+    }
+
     /// What can be enforced, given a warden that has settled.
     pub(crate) fn support(&self, landlock_abi: u64) -> Support {
         let landlock = match landlock_abi {

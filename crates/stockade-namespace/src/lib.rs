@@ -14,6 +14,7 @@
 //!
 //! The host process is never forked, and no thread is started.
 
+mod account;
 mod cgroup;
 mod execution;
 mod host;
@@ -24,11 +25,13 @@ mod prepare;
 mod prepared;
 mod program;
 mod receipt;
+mod registration;
 mod rootfs;
 mod sandbox;
 mod seccomp;
 mod streams;
 mod warden;
+mod wardens;
 
 pub use sandbox::NamespaceSandbox;
 pub use warden::Census;

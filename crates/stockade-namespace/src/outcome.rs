@@ -6,44 +6,17 @@ use stockade_core::{
     Control, Error, ErrorKind, OutputFlags, OutputOverflow, Phase, Plan, Report, Result, Timings,
     Usage, Verdict,
 };
-use stockade_warden::wire::board::{Step, Stop, WORDS, Word};
+use stockade_warden::wire::board::{Step, Stop, Word};
 
-use crate::execution::Birth;
+use crate::account::Account;
 use crate::limits::nanos;
 use crate::receipt;
 
-/// A board, as it arrived.
-#[derive(Debug, Clone)]
-pub(crate) struct Account {
-    words: [u64; WORDS],
-}
-
-impl Account {
-    /// Reads the words as the warden on the same machine wrote them.
-    pub(crate) fn read(bytes: &[u8]) -> Self {
-        let mut words = [0; WORDS];
-        for (word, chunk) in words.iter_mut().zip(bytes.chunks_exact(8)) {
-            *word = u64::from_ne_bytes(chunk.try_into().unwrap_or_default());
-        }
-        Self { words }
-    }
-
-    pub(crate) fn get(&self, word: Word) -> u64 {
-        self.words[word as usize]
-    }
-
-    fn cpu_ns(&self) -> u64 {
-        self.get(Word::UserNs).saturating_add(self.get(Word::SystemNs))
-    }
-}
-
-#[cfg(test)]
-impl Account {
-    pub(crate) fn of(entries: &[(Word, u64)]) -> Self {
-        let mut words = [0; WORDS];
-        entries.iter().for_each(|(word, value)| words[*word as usize] = *value);
-        Self { words }
-    }
+/// When a run was asked for, and what preparing it took.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Birth {
+    pub(crate) begun: u64,
+    pub(crate) prepare_ns: u64,
 }
 
 /// What became of one output stream.

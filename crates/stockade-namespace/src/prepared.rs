@@ -5,13 +5,15 @@ use std::time::Instant;
 
 use stockade_core::{Error, ErrorKind, Execution, Plan, Prepared, Result, Stdio};
 
-use crate::execution::{Birth, NamespaceExecution};
+use crate::execution::NamespaceExecution;
 use crate::host::link_error;
 use crate::limits::nanos;
+use crate::outcome::Birth;
 use crate::prepare::Blueprint;
-use crate::sandbox::Wardens;
+use crate::registration::{Registration, register};
 use crate::streams::{self, Ends};
-use crate::warden::{Link, LinkError};
+use crate::warden::LinkError;
+use crate::wardens::Wardens;
 
 /// What a prepared program and its runs share.
 #[derive(Debug)]
@@ -20,35 +22,6 @@ pub(crate) struct NamespacePrepared {
     blueprint: Arc<Blueprint>,
     prepare_ns: u64,
     registration: Mutex<Arc<Registration>>,
-}
-
-/// The numbers of a plan and its root in one warden; given back when nobody uses them any more.
-#[derive(Debug)]
-pub(crate) struct Registration {
-    pub(crate) link: Arc<Link>,
-    root: usize,
-    plan: usize,
-}
-
-impl Registration {
-    fn new(link: Arc<Link>, blueprint: &Blueprint) -> std::result::Result<Self, LinkError> {
-        let recipe = &blueprint.recipe;
-        let root = link.root(recipe, |item| crate::rootfs::describe(recipe, item))?;
-        match link.plan(&blueprint.wire(root)) {
-            Ok(plan) => Ok(Self { link, root, plan }),
-            Err(error) => {
-                link.release_root(root);
-                Err(error)
-            }
-        }
-    }
-}
-
-impl Drop for Registration {
-    fn drop(&mut self) {
-        self.link.release_plan(self.plan);
-        self.link.release_root(self.root);
-    }
 }
 
 impl NamespacePrepared {
@@ -72,16 +45,6 @@ impl NamespacePrepared {
     }
 }
 
-/// Hands the plan to a living warden; once more if that one turns out to be gone.
-fn register(wardens: &Wardens, blueprint: &Blueprint) -> Result<Registration> {
-    let network = blueprint.host_network();
-    match Registration::new(wardens.link(network)?, blueprint) {
-        Err(LinkError::Lost) => Registration::new(wardens.link(network)?, blueprint),
-        other => other,
-    }
-    .map_err(link_error)
-}
-
 impl Prepared for NamespacePrepared {
     fn plan(&self) -> &Plan {
         &self.blueprint.plan
@@ -94,12 +57,12 @@ impl Prepared for NamespacePrepared {
                 .with_hint("making the streams failed; is the limit of open files reached?")
         })?;
         let mut registration = self.registration()?;
-        if let Err(error) = registration.link.start(registration.plan, &guest.all(&ends)) {
+        if let Err(error) = registration.start(&guest.all(&ends)) {
             if !matches!(error, LinkError::Lost) {
                 return Err(link_error(error));
             }
             registration = self.registration()?;
-            registration.link.start(registration.plan, &guest.all(&ends)).map_err(link_error)?;
+            registration.start(&guest.all(&ends)).map_err(link_error)?;
         }
         drop(guest);
         let blueprint = Arc::clone(&self.blueprint);

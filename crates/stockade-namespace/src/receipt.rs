@@ -3,7 +3,7 @@
 use stockade_core::{Control, Enforcement, EnforcementStatus, NetworkMode, Plan};
 use stockade_warden::wire::board::{Space, Word};
 
-use crate::outcome::Account;
+use crate::account::Account;
 
 /// The planned enforcement, corrected by what the kernel said.
 pub(crate) fn receipt(plan: &Plan, account: &Account) -> Vec<Enforcement> {

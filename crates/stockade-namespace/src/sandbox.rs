@@ -1,15 +1,15 @@
-//! [`NamespaceSandbox`]: the backend, and the wardens it keeps.
+//! [`NamespaceSandbox`]: the backend.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Instant;
 
-use stockade_core::{Error, ErrorKind, Policy, Prepared, Program, Result, Sandbox, Support};
+use stockade_core::{Policy, Prepared, Program, Result, Sandbox, Support};
 
-use crate::cgroup::Base;
 use crate::host::{Host, link_error};
 use crate::prepare::Blueprint;
 use crate::prepared::NamespacePrepared;
-use crate::warden::{Census, IdRange, Link};
+use crate::warden::Census;
+use crate::wardens::Wardens;
 
 /// Runs native programs behind Linux namespaces.
 ///
@@ -36,15 +36,6 @@ pub struct NamespaceSandbox {
     support: Support,
 }
 
-/// What a sandbox and everything prepared from it share.
-#[derive(Debug)]
-pub(crate) struct Wardens {
-    host: Host,
-    landlock_abi: u64,
-    alone: Mutex<Option<Arc<Link>>>,
-    with_host_network: Mutex<Option<Arc<Link>>>,
-}
-
 impl NamespaceSandbox {
     /// Finds out what the host offers and launches the warden.
     ///
@@ -52,16 +43,8 @@ impl NamespaceSandbox {
     /// `Unsupported` when this process may not make namespaces here (the hint says what refuses
     /// them), `Setup` when the warden cannot be launched.
     pub fn new() -> Result<Self> {
-        let host = Host::look();
-        let link = open(&host, false)?;
-        let landlock_abi = link.landlock_abi;
-        let support = host.support(landlock_abi);
-        let wardens = Wardens {
-            host,
-            landlock_abi,
-            alone: Mutex::new(Some(Arc::new(link))),
-            with_host_network: Mutex::new(None),
-        };
+        let wardens = Wardens::new(Host::look())?;
+        let support = wardens.host.support(wardens.landlock_abi);
         Ok(Self { wardens: Arc::new(wardens), support })
     }
 
@@ -95,40 +78,5 @@ impl Sandbox for NamespaceSandbox {
             Blueprint::draw(&wardens.host, &self.support, wardens.landlock_abi, policy, program)?;
         let prepared = NamespacePrepared::new(Arc::clone(wardens), blueprint, begun)?;
         Ok(Box::new(prepared))
-    }
-}
-
-impl Wardens {
-    /// A living warden; a new one if the last is gone.
-    pub(crate) fn link(&self, host_network: bool) -> Result<Arc<Link>> {
-        let place = if host_network { &self.with_host_network } else { &self.alone };
-        let mut place = place.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(link) = place.as_ref().filter(|link| !link.is_lost()) {
-            return Ok(Arc::clone(link));
-        }
-        let link = Arc::new(open(&self.host, host_network)?);
-        *place = Some(Arc::clone(&link));
-        Ok(link)
-    }
-}
-
-fn open(host: &Host, host_network: bool) -> Result<Link> {
-    let base = match host.cgroups.parents.as_slice() {
-        [] => None,
-        parents => {
-            let base = Base::create(parents).map_err(|error| {
-                Error::new(ErrorKind::Setup, error)
-                    .with_hint("`stockade doctor` shows which cgroups can be used")
-            })?;
-            Some(base)
-        }
-    };
-    Link::open(host.ids, host_network, base).map_err(link_error)
-}
-
-impl Host {
-    /// Whether workloads have no id but the caller's.
-    pub(crate) fn single_id(&self) -> bool {
-        self.ids == IdRange::Single
     }
 }

@@ -52,10 +52,7 @@ pub fn serve(birth: &Birth, main: i32, disks: &Disks) -> ! {
             board.fail(errno);
         }
     }
-    sys::kill_all_others();
-    while let Ok(Some(child)) = sys::reap(-1, true) {
-        note(board, main, &child);
-    }
+    end_all(board, main);
     let plan = birth.plan;
     birth.groups.count(plan, when::END, board);
     let (user_ns, system_ns, max_resident) = sys::children_usage();
@@ -130,6 +127,25 @@ fn until_over(birth: &Birth, main: i32, signals: Fd) {
         };
         board.stop(reason, 0);
         return;
+    }
+}
+
+/// Kills and reaps every process but init.
+fn end_all(board: Board, main: i32) {
+    let mut reached = false;
+    loop {
+        if !reached {
+            // Before it has entered its user namespace, init may not signal the workload.
+            reached = board.get(Word::TimeLimits) != 0;
+            sys::kill_all_others();
+        }
+        match sys::reap(-1, reached) {
+            Ok(Some(child)) => {
+                note(board, main, &child);
+            }
+            Ok(None) => sys::pause(100_000),
+            Err(_) => return,
+        }
     }
 }
 

@@ -110,8 +110,13 @@ impl State {
         }
         let open_limit = plan.number(Number::OpenFiles);
         if open_limit != 0 && board.get(Word::OpenFiles) < open_limit {
-            if let Some(main) = sample::main_process(&self.home, init) {
-                board.raise(Word::OpenFiles, sample::open_files(&self.home, main));
+            // Building a sandbox takes more descriptors than its program may have.
+            let runs = board.get(Word::TimeExec) != 0;
+            if let Some(main) = sample::main_process(&self.home, init).filter(|_| runs) {
+                let open = sample::open_files(&self.home, main);
+                if open <= open_limit {
+                    board.raise(Word::OpenFiles, open);
+                }
             }
             wait = wait.min(pace);
         }

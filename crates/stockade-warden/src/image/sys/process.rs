@@ -341,6 +341,13 @@ pub fn wait_either(first: Fd, second: Fd) {
     let _ = unsafe { call(nr::PPOLL, [fds.as_mut_ptr() as usize, 2, 0, 0, 0, 0]) };
 }
 
+/// Sleeps for so many nanoseconds, less than a second.
+pub fn pause(ns: u64) {
+    let time = [0, ns];
+    // SAFETY: reads one timespec; there are no descriptors and no mask.
+    let _ = unsafe { call(nr::PPOLL, [0, 0, time.as_ptr() as usize, 0, 0, 0]) };
+}
+
 /// Becomes another program. Returns only if that fails.
 ///
 /// The addresses are those of NULL-terminated arrays of C strings, as [`super::Region`] holds.
