@@ -67,7 +67,7 @@ pub(crate) fn report(
     let [stdout, stderr] = printed;
     let mut report = Report::new(plan, verdict(plan, account, [&stdout, &stderr]));
     let mut usage = Usage::default();
-    usage.wall_ns = account.get(Word::TimeDead).saturating_sub(account.get(Word::TimeExec));
+    usage.wall_ns = account.get(Word::TimeDead).saturating_sub(account.get(Word::TimeRequest));
     usage.cpu_user_ns = account.get(Word::UserNs);
     usage.cpu_system_ns = account.get(Word::SystemNs);
     usage.peak_memory = account.get(Word::PeakMemory);

@@ -97,16 +97,10 @@ pub(crate) struct Link {
     pub(crate) pid: u32,
     /// Newest Landlock ABI of the kernel; zero where there is none.
     pub(crate) landlock_abi: u64,
-    state: Mutex<Ledger>,
+    /// What it has built. The lock also gives each request its own reply.
+    roots: Mutex<Roots>,
     /// The directories its cgroups are made in.
     groups: Option<Base>,
-}
-
-/// What the warden has been told; guarded, so that each request gets its own reply.
-#[derive(Debug)]
-struct Ledger {
-    plans: Vec<bool>,
-    roots: Roots,
 }
 
 impl Link {
@@ -149,7 +143,7 @@ impl Link {
             socket,
             lost: AtomicBool::new(false),
             owner: std::process::id(),
-            state: Mutex::new(Ledger { plans: vec![false; MAX_PLANS], roots: Roots::default() }),
+            roots: Mutex::new(Roots::default()),
             groups,
         })
     }
@@ -186,7 +180,7 @@ impl Link {
         result
     }
 
-    /// Asks and waits for the answer; the ledger's lock keeps askers apart.
+    /// Asks and waits for the answer; the roots' lock keeps askers apart.
     fn ask(&self, packet: &Packet, fds: &[BorrowedFd<'_>]) -> Result<Packet, LinkError> {
         self.noting_loss(send(&self.socket, packet, fds).and_then(|()| receive(&self.socket)))
     }
@@ -198,11 +192,11 @@ impl Link {
         recipe: &[u8],
         describe: impl FnOnce(usize) -> String,
     ) -> Result<usize, LinkError> {
-        let mut ledger = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(number) = ledger.roots.take(recipe) {
+        let mut roots = self.roots.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(number) = roots.take(recipe) {
             return Ok(number);
         }
-        let (number, evicted) = ledger.roots.reserve()?;
+        let (number, evicted) = roots.reserve()?;
         if let Some(evicted) = evicted {
             self.tell(Operation::DropRoot, evicted)?;
         }
@@ -216,14 +210,14 @@ impl Link {
             let source = io::Error::from_raw_os_error(reply[1] as i32);
             return Err(LinkError::Root { what: describe(item), source });
         }
-        ledger.roots.keep(number, recipe);
+        roots.keep(number, recipe);
         Ok(number)
     }
 
     /// One user less of a root.
     pub(crate) fn release_root(&self, number: usize) {
-        let mut ledger = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        for surplus in ledger.roots.release(number) {
+        let mut roots = self.roots.lock().unwrap_or_else(PoisonError::into_inner);
+        for surplus in roots.release(number) {
             // A lost warden has nothing left to drop.
             let _ = self.tell(Operation::DropRoot, surplus);
         }
@@ -231,31 +225,23 @@ impl Link {
 
     /// Hands over a plan and gives its number.
     pub(crate) fn plan(&self, plan: &[u8]) -> Result<usize, LinkError> {
-        let mut ledger = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        let number = ledger
-            .plans
-            .iter()
-            .position(|used| !used)
-            .ok_or(LinkError::Exhausted { what: "prepared programs", count: MAX_PLANS })?;
+        let _one_at_a_time = self.roots.lock().unwrap_or_else(PoisonError::into_inner);
         let file = launch::sealed("stockade-plan", plan)
             .map_err(|errno| LinkError::Message(errno.into()))?;
-        let mut packet = packet(Operation::MakePlan);
-        packet[2] = number as u64;
-        let reply = self.ask(&packet, &[file.as_fd()])?;
-        if reply[1] != 0 {
-            let source = io::Error::from_raw_os_error(reply[1] as i32);
-            return Err(LinkError::Plan { source });
+        let reply = self.ask(&packet(Operation::MakePlan), &[file.as_fd()])?;
+        match reply[1] as i32 {
+            0 => Ok(reply[Reply::Detail as usize] as usize),
+            libc::EAGAIN => {
+                Err(LinkError::Exhausted { what: "prepared programs", count: MAX_PLANS })
+            }
+            errno => Err(LinkError::Plan { source: io::Error::from_raw_os_error(errno) }),
         }
-        ledger.plans[number] = true;
-        Ok(number)
     }
 
     /// Takes a plan back.
     pub(crate) fn release_plan(&self, number: usize) {
-        let mut ledger = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        if self.tell(Operation::DropPlan, number).is_ok() {
-            ledger.plans[number] = false;
-        }
+        // A lost warden has nothing left to drop.
+        let _ = self.tell(Operation::DropPlan, number);
     }
 
     /// Starts a run; everything else about it comes through `fds[0]`'s other end.
@@ -267,7 +253,7 @@ impl Link {
 
     /// Counts what the warden has alive.
     pub(crate) fn census(&self) -> Result<Census, LinkError> {
-        let _ledger = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let _one_at_a_time = self.roots.lock().unwrap_or_else(PoisonError::into_inner);
         let reply = self.ask(&packet(Operation::Census), &[])?;
         let word = |index: request::Census| reply[index as usize];
         Ok(Census {

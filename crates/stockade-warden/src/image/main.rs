@@ -24,6 +24,7 @@ mod serve;
 mod settle;
 mod setup;
 mod slots;
+mod spares;
 mod sys;
 mod text;
 mod watch;

@@ -1,6 +1,5 @@
 //! Plans the host has sent: mapped, checked, and kept until the host drops them.
 
-use crate::groups::Groups;
 use crate::sys::{self, Errno, Fd, Region, Result};
 use crate::wire::plan::{Number, Plan, Section};
 
@@ -14,8 +13,6 @@ pub struct PlanEntry {
     pub runs: u32,
     /// The host has dropped it; it goes when its last run ends.
     pub dropped: bool,
-    /// Groups made ahead for the next run.
-    pub spare: Groups,
     pub known: bool,
 }
 

@@ -86,10 +86,9 @@ impl State {
 
     fn launch(&mut self, taken: &mut Taken, socket: Fd, streams: [Fd; 3]) -> Result<()> {
         let board = self.board(taken.run);
-        let entry = self.plans.get_mut(taken.plan).ok_or(Errno::EPROTO)?;
+        let entry = self.plans.get(taken.plan).ok_or(Errno::EPROTO)?;
         let plan = entry.plan().ok_or(Errno::EPROTO)?;
         let vectors = entry.vectors();
-        taken.groups = core::mem::replace(&mut entry.spare, Groups::NONE);
 
         board.begin(Step::Slot);
         let net = plan.number(Number::Net);
@@ -99,8 +98,11 @@ impl State {
         taken.slot = Some(slot);
 
         board.begin(Step::Cgroup);
-        if taken.groups.id == 0 && !plan.section(Section::Groups).is_empty() {
-            taken.groups = self.make_groups(plan)?;
+        if !plan.section(Section::Groups).is_empty() {
+            taken.groups = match self.spares.take(plan) {
+                Some(groups) => groups,
+                None => self.make_groups(plan)?,
+            };
         }
         taken.groups.count(plan, when::START, board);
 
@@ -141,17 +143,16 @@ impl State {
         Groups::make(&self.home, plan, self.next_group)
     }
 
-    /// Makes groups ahead of the next run of a plan.
+    /// Makes groups ahead of the next run with the limits of a plan.
     pub fn make_spare(&mut self, index: usize) {
         let Some(plan) = self.plans.get(index).and_then(|entry| entry.plan()) else { return };
-        if plan.section(Section::Groups).is_empty() {
+        if plan.section(Section::Groups).is_empty() || self.spares.has(plan) {
             return;
         }
         // A failure shows, with its errno, in the run that then makes its own.
-        if let Ok(groups) = self.make_groups(plan)
-            && let Some(entry) = self.plans.get_mut(index)
-        {
-            entry.spare = groups;
+        if let Ok(groups) = self.make_groups(plan) {
+            let evicted = self.spares.keep(plan, groups);
+            self.bury(evicted);
         }
     }
 

@@ -45,15 +45,27 @@ pub fn main_process(home: &Home, init: i32) -> Option<i32> {
     text::number(text).map(|pid| pid as i32)
 }
 
-/// Open descriptors of a process (Linux 6.2; zero before).
+/// Open descriptors of a process.
 pub fn open_files(home: &Home, pid: i32) -> u64 {
     let path = Text::<32>::new().number(pid as u64).push(b"/fd\0");
-    sys::stat_at(home.proc, path.bytes()).map_or(0, |stat| stat.size)
+    let size = sys::stat_at(home.proc, path.bytes()).map_or(0, |stat| stat.size);
+    if size != 0 {
+        return size;
+    }
+    // Before Linux 6.2 the size says nothing.
+    let mut count = 0;
+    each_number(home, path.bytes(), |_, _| count += 1);
+    count
 }
 
 fn children(home: &Home, pid: i32, queue: &mut [i32], end: &mut usize) {
     let path = Text::<32>::new().number(pid as u64).push(b"/task\0");
-    let Ok(dir) = sys::open_at(home.proc, path.bytes(), O_RDONLY | O_DIRECTORY, 0) else { return };
+    each_number(home, path.bytes(), |dir, task| children_of_task(dir, task, queue, end));
+}
+
+/// Gives every entry of a directory whose name is a number.
+fn each_number(home: &Home, path: &[u8], mut take: impl FnMut(Fd, u64)) {
+    let Ok(dir) = sys::open_at(home.proc, path, O_RDONLY | O_DIRECTORY, 0) else { return };
     let mut entries = [0u8; 4096];
     while let Ok(len @ 1..) = sys::list_dir(dir, &mut entries) {
         let mut at = 0;
@@ -62,8 +74,8 @@ fn children(home: &Home, pid: i32, queue: &mut [i32], end: &mut usize) {
             if size == 0 || at >= len {
                 break;
             }
-            if let Some(task) = entries.get(at + 19..len).and_then(text::number) {
-                children_of_task(dir, task, queue, end);
+            if let Some(number) = entries.get(at + 19..len).and_then(text::number) {
+                take(dir, number);
             }
             at += size;
         }

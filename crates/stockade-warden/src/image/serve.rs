@@ -9,6 +9,7 @@ use crate::roots;
 use crate::run::Run;
 use crate::settle::{self, Home};
 use crate::slots::Slots;
+use crate::spares::Spares;
 use crate::sys::{self, CLONE_NEWNS, EPOLLIN, Errno, Event, Fd, Result};
 use crate::wire::board::WORDS;
 use crate::wire::request::{
@@ -38,6 +39,7 @@ pub struct State {
     pub home: Home,
     settled: bool,
     pub slots: Slots,
+    pub spares: Spares,
     pub plans: [PlanEntry; MAX_PLANS],
     roots: [Fd; MAX_ROOTS],
     /// The root whose mount namespace the warden is in, plus one; 0 at home.
@@ -138,7 +140,7 @@ impl State {
             Some(Operation::Hello) if !self.settled => return self.hello(&received.packet, fds),
             Some(Operation::MakeRoot) if self.settled => self.make_root(index, fds),
             Some(Operation::DropRoot) => self.drop_root(index),
-            Some(Operation::MakePlan) if self.settled => self.make_plan(index, fds),
+            Some(Operation::MakePlan) if self.settled => self.make_plan(fds),
             Some(Operation::DropPlan) => self.drop_plan(index),
             Some(Operation::Census) => self.census(),
             _ => answer(Err((0, 0, Errno::EPROTO))),
@@ -205,15 +207,16 @@ impl State {
         Ok(())
     }
 
-    fn make_plan(&mut self, index: usize, fds: &[Fd]) {
-        let entry = self.plans.get_mut(index).filter(|entry| !entry.known);
-        let (Some(file), Some(entry)) = (fds.first(), entry) else {
-            return answer(Err((0, 0, Errno::EPROTO)));
-        };
+    /// The number is chosen here, since only here it is known when the last run of a dropped plan
+    /// is gone.
+    fn make_plan(&mut self, fds: &[Fd]) {
+        let Some(file) = fds.first() else { return answer(Err((0, 0, Errno::EPROTO))) };
+        let free = self.plans.iter_mut().enumerate().find(|(_, entry)| !entry.known);
+        let Some((index, entry)) = free else { return answer(Err((0, 0, Errno::EAGAIN))) };
         match entry.load(*file) {
             Ok(()) => {
-                self.make_spare(index);
-                answer(Ok((0, 0)));
+                self.wants_spare = index + 1;
+                answer(Ok((index as u64, 0)));
             }
             Err(errno) => answer(Err((0, 0, errno))),
         }
@@ -222,17 +225,15 @@ impl State {
     fn drop_plan(&mut self, index: usize) {
         let Some(entry) = self.plans.get_mut(index).filter(|entry| entry.known) else { return };
         entry.dropped = true;
-        let spare = core::mem::replace(&mut entry.spare, Groups::NONE);
         if entry.runs == 0 {
             entry.unload();
         }
-        self.bury(spare);
     }
 
-    fn census(&self) {
+    fn census(&mut self) {
         let mut packet: Packet = [0; PACKET_WORDS];
         packet[0] = VERSION;
-        let groups = self.plans.iter().filter(|entry| entry.spare.id != 0).count()
+        let groups = self.spares.all().count()
             + self.runs.iter().filter(|run| run.live && run.groups.id != 0).count()
             + self.buried;
         packet[Census::Runs as usize] = self.live as u64;
@@ -268,10 +269,7 @@ impl State {
         if self.wants_spare != 0 {
             let plan = self.wants_spare - 1;
             self.wants_spare = 0;
-            let lacks = |entry: &PlanEntry| entry.known && !entry.dropped && entry.spare.id == 0;
-            if self.plans.get(plan).is_some_and(lacks) {
-                self.make_spare(plan);
-            }
+            self.make_spare(plan);
             return;
         }
         let Some(last) = self.buried.checked_sub(1) else { return };
@@ -296,8 +294,8 @@ impl State {
                 let _ = groups.remove();
             }
         }
-        for entry in self.plans.iter_mut().filter(|entry| entry.spare.id != 0) {
-            let _ = entry.spare.remove();
+        for spare in self.spares.all() {
+            let _ = spare.remove();
         }
         for grave in &mut self.graves[..self.buried] {
             let _ = grave.remove();

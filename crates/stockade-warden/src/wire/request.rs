@@ -33,7 +33,8 @@ pub enum Operation {
     MakeRoot,
     /// Forget a root. Word 2: its number. Not replied to.
     DropRoot,
-    /// Learn a plan. Word 2: its number. Descriptor: the plan. Replied to.
+    /// Learn a plan. Descriptor: the plan. Replied to with its number, which stays taken until the
+    /// plan is dropped and its last run has ended.
     MakePlan,
     /// Forget a plan. Word 2: its number. Not replied to.
     DropPlan,
@@ -88,7 +89,8 @@ pub mod flags {
 #[derive(Clone, Copy)]
 #[repr(usize)]
 pub enum Reply {
-    /// Which step of the request failed, or the warden's process id in the reply to `Hello`.
+    /// Which step of the request failed; the warden's process id in the reply to `Hello`, the
+    /// plan's number in the reply to `MakePlan`.
     Detail = 2,
     /// Which item of the step failed, or the Landlock ABI in the reply to `Hello`.
     Item,
