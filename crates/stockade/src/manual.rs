@@ -1,1 +1,52 @@
-//! The manual.
+//! The manual: one page per subject, each with an example that is compiled and run.
+//!
+//! | page | answers |
+//! |---|---|
+//! | [`policy`] | what can be asked for, with every default and unit |
+//! | [`limits`] | what each limit counts, and what a program sees when it hits it |
+//! | [`filesystem`] | which files a program sees, and how to give it more |
+//! | [`network`] | which network a program reaches |
+//! | [`privileges`] | as whom a program runs, and which system calls it has |
+//! | [`stdio`] | input, output, and reading along while a program runs |
+//! | [`verdicts`] | why a run ended, and which of two reasons wins |
+//! | [`receipt`] | what enforced each control, and what `best_effort` allows |
+//! | [`errors`] | why a run did not happen, and what to do about it |
+//! | [`command_line`] | the `stockade` command and its exit status |
+//! | [`which_hosts`] | what a host must offer, and what is missing without it |
+//! | [`examples`] | one runnable file per question |
+
+#[doc = include_str!("manual/policy.md")]
+pub mod policy {}
+
+#[doc = include_str!("manual/limits.md")]
+pub mod limits {}
+
+#[doc = include_str!("manual/filesystem.md")]
+pub mod filesystem {}
+
+#[doc = include_str!("manual/network.md")]
+pub mod network {}
+
+#[doc = include_str!("manual/privileges.md")]
+pub mod privileges {}
+
+#[doc = include_str!("manual/stdio.md")]
+pub mod stdio {}
+
+#[doc = include_str!("manual/verdicts.md")]
+pub mod verdicts {}
+
+#[doc = include_str!("manual/receipt.md")]
+pub mod receipt {}
+
+#[doc = include_str!("manual/errors.md")]
+pub mod errors {}
+
+#[doc = include_str!("manual/command_line.md")]
+pub mod command_line {}
+
+#[doc = include_str!("manual/which_hosts.md")]
+pub mod which_hosts {}
+
+#[doc = include_str!("manual/examples.md")]
+pub mod examples {}

@@ -89,11 +89,17 @@ pub(super) fn processes_are_limited(subject: &dyn Subject) {
     if !subject.facts().native {
         return;
     }
-    for guest in [guests::FORK_COUNT, guests::THREAD_BOMB] {
+    let exact = is_exact(subject, Control::Processes);
+    for guest in [guests::FORK_BOMB, guests::FORK_COUNT, guests::THREAD_BOMB] {
         let job = limited(Job::new(subject, &guest).args(["40"]), |limits| {
             limits.processes = Limit::At(8);
         });
-        let observed = observed(&job.run(), Control::Processes, 8);
+        let report = job.run();
+        // A program that was refused and ends before anybody looks tells it by its own status.
+        if !exact && guest.name != "fork_bomb" && report.verdict == (Verdict::Exited { code: 3 }) {
+            continue;
+        }
+        let observed = observed(&report, Control::Processes, 8);
         assert!((8..=16).contains(&observed), "{}: {observed}", guest.name);
     }
 }
