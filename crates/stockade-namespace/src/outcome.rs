@@ -119,8 +119,8 @@ fn build_error(account: &Account) -> Error {
         libc::EMFILE | libc::ENFILE => "too many files are open: raise the limit of open files",
         libc::ENOMEM | libc::EAGAIN => "the host is short of memory or processes",
         libc::EINVAL if step == Step::Binds => {
-            "the filesystem of a writable bind cannot map ids; use one that can (ext4, xfs, btrfs, \
-             tmpfs), or run unprivileged"
+            "the filesystem of a writable bind cannot map ids; use one that can (ext4, xfs, btrfs; \
+             tmpfs since Linux 6.3), or run unprivileged"
         }
         libc::ESTALE => "a bind source was replaced after preparing; prepare again",
         _ => "`stockade doctor` shows what this host can enforce",
@@ -162,10 +162,12 @@ fn verdict(plan: &Plan, account: &Account, printed: [&Printed; 2]) -> Verdict {
         let observed = bytes.map_or(over.bytes, |limit| limit.saturating_add(1));
         return limit(Control::Output, bytes, observed);
     }
-    if account.get(Word::OomKills) > 0 {
+    if account.get(Word::OomKills) > 0 && memory.is_some() {
         return limit(Control::Memory, memory, over_memory);
     }
-    if account.get(Word::TaskRefusals) > 0 {
+    // A group that never was full has refused nobody: one above it has.
+    let never_full = (1..tasks.unwrap_or(0)).contains(&account.get(Word::PeakTasks));
+    if account.get(Word::TaskRefusals) > 0 && !never_full {
         return limit(Control::Processes, tasks, peak_tasks);
     }
     own_end(plan, account)

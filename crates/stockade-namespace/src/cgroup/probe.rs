@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use rustix::fs::{Mode, mkdirat};
 
@@ -91,7 +91,10 @@ impl Cgroups {
                         let name = V2[r].controller;
                         name.is_empty() || controllers.contains(&name)
                     };
-                    let resources: Vec<usize> = left.into_iter().filter(has).collect();
+                    let (resources, lacking) = left.into_iter().partition::<Vec<_>, _>(has);
+                    for resource in lacking {
+                        seats[resource] = Err(unoffered(&dir, V2[resource].controller));
+                    }
                     let parent = Parent { dir, version: Version::V2, controllers };
                     settle(parent, &V2, &resources, &mut seats, &mut parents);
                 }
@@ -215,6 +218,18 @@ fn unseen(controller: &str) -> Lack {
              sees its own group"
         ),
         fix: Some("mount cgroup2 at /sys/fs/cgroup".to_owned()),
+    }
+}
+
+/// Why a resource cannot be had in a group to which its controller is not handed down.
+fn unoffered(dir: &Path, controller: &str) -> Lack {
+    let shown = dir.display();
+    Lack {
+        reason: format!("{shown}/cgroup.controllers does not list {controller}"),
+        fix: Some(format!(
+            "let the groups above {shown} hand on {controller}: with systemd, Delegate=yes in the \
+             unit, or in a drop-in of user@.service for the units of a user"
+        )),
     }
 }
 

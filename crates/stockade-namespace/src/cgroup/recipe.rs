@@ -141,12 +141,14 @@ impl Recipe {
                     self.write_optional(group, "memory.swap.max", 0);
                     self.write_optional(group, "memory.oom.group", 1);
                     self.read(group, when::START, Word::ReadMemory, "memory.max");
-                    self.watch(group, Stop::Memory, limit, "memory.events", "oom_kill");
+                    // Not `oom_kill`, which also counts what a group above or the whole host ran
+                    // out of.
+                    self.watch(group, Stop::Memory, limit, "memory.events", "oom");
                 }
                 if seat.has("memory.peak") {
                     self.read(group, when::END, Word::PeakMemory, "memory.peak");
                 }
-                self.read_key(group, Word::OomKills, "memory.events", "oom_kill");
+                self.read_key(group, Word::OomKills, "memory.events", "oom");
             }
         }
     }

@@ -95,6 +95,20 @@ fn a_refused_task_is_the_limit() {
 }
 
 #[test]
+fn a_task_refused_below_the_limit_was_refused_by_somebody_else() {
+    let entries = [(Word::TaskRefusals, 3), (Word::PeakTasks, 19), exit(1)];
+    assert_eq!(judged(&entries), Verdict::Exited { code: 1 });
+}
+
+#[test]
+fn a_kill_for_memory_without_a_limit_is_not_the_limit() {
+    let plan = plan(|policy| policy.limits.memory = Limit::Unlimited);
+    let entries = [(Word::OomKills, 1), signal(libc::SIGKILL)];
+    let verdict = told(&plan, &entries, quiet()).expect("it was built").verdict;
+    assert_eq!(verdict, Verdict::Signaled { signal: "SIGKILL".to_owned(), number: libc::SIGKILL });
+}
+
+#[test]
 fn signals_of_resource_limits_are_the_limits() {
     assert_eq!(judged(&[signal(libc::SIGXFSZ)]), limit(Control::FileSize, 64 << 20, 64 << 20));
     let spent = (Word::UserNs, 12 * SECOND);
@@ -211,7 +225,7 @@ fn times_are_differences_of_stamps() {
     ];
     let birth = Birth { begun: 100, prepare_ns: 7 };
     let report = report(&plan(|_| ()), &Account::of(&times), birth, quiet()).expect("it was built");
-    assert_eq!(report.usage.wall_ns, 1050);
+    assert_eq!(report.usage.wall_ns, 1140, "from the request on, as the limit counts it");
     let timings = &report.timings;
     assert_eq!((timings.prepare_ns, timings.start_ns, timings.teardown_ns), (7, 100, 50));
     let sum: u64 = timings.phases.iter().map(|phase| phase.ns).sum();

@@ -35,7 +35,7 @@ fn table<'a>(subject: &'a Subject, scratch: &Scratch) -> Vec<Case<'a>> {
     vec![
         (program("/data/nobody"), NotFound, "/data/nobody"),
         (program("no-such-program"), NotFound, "no-such-program"),
-        (program("/data/tree"), PermissionDenied, "/data/tree"),
+        (program("/data/tree"), InvalidPolicy, "/data/tree"),
         (program("/data/script"), NotFound, "/no/such/interpreter"),
         (
             program(&format!("/data/{}", plain.file_name().unwrap_or_default().display())),
@@ -44,6 +44,7 @@ fn table<'a>(subject: &'a Subject, scratch: &Scratch) -> Vec<Case<'a>> {
         ),
         (program(""), InvalidPolicy, "program"),
         (job().mount(Mount::read_only(&missing, "/gone")), NotFound, "missing"),
+        (job().mount(Mount::read_write("/proc/self", "/p")), InvalidPolicy, "/proc/self"),
         (target("/a/../b"), InvalidPolicy, "/a/../b"),
         (target("/a\0b"), InvalidPolicy, "target"),
         (target("relative"), InvalidPolicy, "relative"),
@@ -57,9 +58,9 @@ fn table<'a>(subject: &'a Subject, scratch: &Scratch) -> Vec<Case<'a>> {
             "limits.wall_time",
         ),
         (job().policy(|p| p.process.cwd = "/no/where".to_owned()), NotFound, "/no/where"),
-        (job().args(["x".repeat(3 << 20)]), InvalidPolicy, "argument"),
-        (job().args(vec!["y".repeat(1000); 3000]), InvalidPolicy, "argument"),
-        (job().args(["a\0b"]), InvalidPolicy, "argument"),
+        (job().args(["x".repeat(3 << 20)]), InvalidPolicy, "program.args"),
+        (job().args(vec!["y".repeat(1000); 3000]), InvalidPolicy, "program.args"),
+        (job().args(["a\0b"]), InvalidPolicy, "program.args"),
     ]
 }
 

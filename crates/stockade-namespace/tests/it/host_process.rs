@@ -5,7 +5,6 @@ use std::io::{BufRead, BufReader, Write};
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
 use std::process::{Command, Stdio as Pipes};
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::Duration;
 
@@ -73,32 +72,29 @@ fn a_host_killed_in_mid_run_leaves_nothing_alive() {
 fn descriptors_that_a_threaded_host_leaks_are_not_inside() {
     let Some(subject) = subject() else { return };
     alone(module_path!(), "descriptors_that_a_threaded_host_leaks_are_not_inside", || {
-        let over = AtomicBool::new(false);
-        thread::scope(|scope| {
-            for _ in 0..8 {
-                scope.spawn(|| {
-                    while !over.load(Ordering::Relaxed) {
-                        thread::yield_now();
-                    }
-                });
-            }
-            let mut leaked: Vec<OwnedFd> = Vec::new();
-            for _ in 0..16 {
-                let (one, other) = UnixStream::pair().expect("sockets can be made");
-                leaked.extend([OwnedFd::from(one), OwnedFd::from(other)]);
-                leaked.push(File::open("/").expect("it is there").into());
-            }
-            for fd in &leaked {
-                fcntl_setfd(fd, FdFlags::empty()).expect("it is open");
-            }
-            // The warden of this one is launched while they are open, that of the other was before.
-            let late = crate::machine::subject();
-            for subject in [Some(&subject), late.as_ref()].into_iter().flatten() {
-                let report = Job::new(subject, &guests::LIST_FDS).run();
-                assert_eq!(printed(&report).lines().count(), 3, "{}", printed(&report));
-            }
-            over.store(true, Ordering::Relaxed);
-        });
+        // Threads that end with the process.
+        for _ in 0..8 {
+            thread::spawn(|| {
+                loop {
+                    thread::yield_now();
+                }
+            });
+        }
+        let mut leaked: Vec<OwnedFd> = Vec::new();
+        for _ in 0..16 {
+            let (one, other) = UnixStream::pair().expect("sockets can be made");
+            leaked.extend([OwnedFd::from(one), OwnedFd::from(other)]);
+            leaked.push(File::open("/").expect("it is there").into());
+        }
+        for fd in &leaked {
+            fcntl_setfd(fd, FdFlags::empty()).expect("it is open");
+        }
+        // The warden of this one is launched while they are open, that of the other was before.
+        let late = crate::machine::subject();
+        for subject in [Some(&subject), late.as_ref()].into_iter().flatten() {
+            let report = Job::new(subject, &guests::LIST_FDS).run();
+            assert_eq!(printed(&report).lines().count(), 3, "{}", printed(&report));
+        }
     });
 }
 

@@ -111,6 +111,14 @@ pub(crate) fn descendants(root: u32) -> Vec<u32> {
     found.split_off(1)
 }
 
+/// Every living process beneath a warden that runs what nobody trusts. A sandbox's init has
+/// reported when a run is over, and is on its way out.
+pub(crate) fn workloads(warden: u32) -> Vec<u32> {
+    let mut found = descendants(warden);
+    found.retain(|pid| status(*pid, "Name").is_some_and(|name| name != "stockade-warden"));
+    found
+}
+
 /// The cgroup directories that the process `host` has for its sandboxes, and all beneath them.
 pub(crate) fn cgroups(host: u32) -> Vec<String> {
     let mut found = Vec::new();

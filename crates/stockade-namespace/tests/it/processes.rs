@@ -6,7 +6,7 @@ use stockade_conformance::Job;
 use stockade_core::{Bytes, Control, Limit, Stdio, Verdict};
 use stockade_guests as guests;
 
-use crate::machine::{descendants, has_cgroup, is_alive, soon, subject};
+use crate::machine::{descendants, has_cgroup, is_alive, soon, subject, workloads};
 use crate::view::printed;
 
 const REFUSED: Verdict = Verdict::Exited { code: 3 };
@@ -51,10 +51,13 @@ fn nothing_outlives_its_run() {
     let stopped = Job::new(&subject, &guests::IGNORE_SIGNALS_AND_STOP)
         .policy(|policy| policy.limits.wall_time = Duration::from_millis(300).into());
     for job in [orphans, holder, stopped] {
+        let begun = Instant::now();
         let run = job.start(Stdio::captured());
         Job::wait(run).expect("the run is reported");
-        let left = descendants(warden);
+        assert!(begun.elapsed() < Duration::from_secs(10), "it was waited for");
+        let left = workloads(warden);
         assert!(left.is_empty(), "{left:?}");
+        assert!(soon(|| descendants(warden).is_empty()));
     }
 }
 

@@ -120,6 +120,19 @@ fn the_mount_table_holds_what_the_policy_names() {
 }
 
 #[test]
+fn proc_is_read_only_and_tells_nothing_of_the_host() {
+    let Some(subject) = subject() else { return };
+    let table = see(&subject, &guests::MOUNTS);
+    let proc = table.lines().find(|line| line.contains(" /proc ")).expect("it is mounted");
+    assert!(proc.contains(" /proc ro,"), "{proc}");
+    for path in ["/proc/keys", "/proc/interrupts", "/proc/timer_list", "/proc/kcore"] {
+        let report = Job::new(&subject, &guests::CAT).args([path]).run();
+        let said = printed(&report);
+        assert!(said.is_empty() || said.starts_with("open: "), "{path}: {said}");
+    }
+}
+
+#[test]
 fn standard_streams_can_be_reopened_by_name() {
     let Some(subject) = subject() else { return };
     let report = Job::new(&subject, &guests::WRITE_DEV_STDERR).run();

@@ -7,7 +7,8 @@ use stockade_conformance::Job;
 use stockade_core::{Error, ErrorKind, Execution, Report, Stdio};
 use stockade_guests as guests;
 
-use crate::machine::{Subject, descendants, is_alive, soon, subject};
+use crate::alone::alone;
+use crate::machine::{Subject, cgroups, descendants, is_alive, soon, subject};
 
 fn kill_warden(subject: &Subject) {
     let warden = subject.backend().warden_id().expect("there is a warden");
@@ -62,6 +63,19 @@ fn a_warden_killed_while_idle_is_replaced() {
         kill_warden(&subject);
         assert!(Job::new(&subject, &guests::HELLO).run().verdict.success());
     }
+}
+
+#[test]
+fn a_killed_warden_leaves_no_cgroup() {
+    let Some(subject) = subject() else { return };
+    alone(module_path!(), "a_killed_warden_leaves_no_cgroup", || {
+        let run = running(&subject);
+        kill_warden(&subject);
+        lost(Job::wait(run));
+        assert!(Job::new(&subject, &guests::HELLO).run().verdict.success());
+        drop(subject);
+        assert!(soon(|| cgroups(std::process::id()).is_empty()));
+    });
 }
 
 #[test]

@@ -4,6 +4,7 @@ use core::sync::atomic::{AtomicU64, Ordering};
 
 use crate::sys::{self, Errno, Fd, Result};
 use crate::wire::board::{Space, Step, Stop, WORDS, Word};
+use crate::wire::plan::{Number, Plan};
 use crate::wire::request::VERSION;
 
 /// One run's board. Copies refer to the same words.
@@ -90,6 +91,14 @@ impl Board {
             let system = u128::from(counted) * u128::from(system_ns) / u128::from(sum);
             self.set(Word::SystemNs, system as u64);
             self.set(Word::UserNs, counted - system as u64);
+        }
+    }
+
+    /// Notes the largest resident size of any process, as `wait4` has it, where no cgroup has
+    /// counted the memory of all.
+    pub fn resident(self, plan: Plan<'_>, bytes: u64) {
+        if plan.number(Number::SampleMemory) != 0 || self.get(Word::PeakMemory) == 0 {
+            self.raise(Word::PeakMemory, bytes);
         }
     }
 

@@ -57,9 +57,7 @@ pub fn serve(birth: &Birth, main: i32, disks: &Disks) -> ! {
     birth.groups.count(plan, when::END, board);
     let (user_ns, system_ns, max_resident) = sys::children_usage();
     board.cpu_times(user_ns, system_ns);
-    if birth.groups.id == 0 {
-        board.raise(Word::PeakMemory, max_resident);
-    }
+    board.resident(plan, max_resident);
     disks.count(board);
     board.stamp(Word::TimeDead);
     board.report(birth.socket);

@@ -265,11 +265,9 @@ impl State {
         }
         if let Some(plan) = plan {
             groups.count(plan, when::END, board);
+            board.resident(plan, init.max_resident);
         }
         board.cpu_times(init.user_ns, init.system_ns);
-        if groups.id == 0 {
-            board.raise(Word::PeakMemory, init.max_resident);
-        }
         let now = sys::now();
         if board.get(Word::TimeEnd) == 0 {
             board.set(Word::TimeEnd, now);

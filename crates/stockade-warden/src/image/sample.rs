@@ -10,12 +10,14 @@ const PAGE: u64 = 4096;
 /// `USER_HZ` is 100 on every architecture there is an image for.
 const TICK_NS: u64 = 10_000_000;
 
-/// Sums over all processes of a sandbox, its init not among them.
+/// Sums over all processes of a sandbox, its init not among them; CPU times with those of the
+/// processes that were waited for, by init too.
 #[derive(Default)]
 pub struct Sample {
     pub resident: u64,
     pub tasks: u64,
-    pub cpu_ns: u64,
+    pub user_ns: u64,
+    pub system_ns: u64,
 }
 
 /// Looks at every process below `init`. With `proportional`, shared pages are divided among
@@ -29,8 +31,14 @@ pub fn take(home: &Home, init: i32, proportional: bool) -> Sample {
         let pid = queue[next];
         next += 1;
         children(home, pid, &mut queue, &mut end);
+        let stat = stat(home, pid);
+        sample.user_ns += stat.waited[0];
+        sample.system_ns += stat.waited[1];
         if pid != init {
-            measure(home, pid, proportional, &mut sample);
+            sample.user_ns += stat.own[0];
+            sample.system_ns += stat.own[1];
+            sample.tasks += stat.tasks;
+            sample.resident += resident(home, pid, proportional);
         }
     }
     sample
@@ -95,28 +103,43 @@ fn children_of_task(dir: Fd, task: u64, queue: &mut [i32], end: &mut usize) {
     }
 }
 
-fn measure(home: &Home, pid: i32, proportional: bool, sample: &mut Sample) {
+/// What `/proc/PID/stat` tells; see proc_pid_stat(5).
+#[derive(Default)]
+struct Stat {
+    /// User and system time in nanoseconds.
+    own: [u64; 2],
+    /// The same of children that were waited for.
+    waited: [u64; 2],
+    tasks: u64,
+}
+
+/// Zeros for a process that is gone.
+fn stat(home: &Home, pid: i32) -> Stat {
     let mut buffer = [0u8; 1024];
+    let path = Text::<48>::new().number(pid as u64).push(b"/stat\0");
+    let Ok(text) = sys::read_file(home.proc, path.bytes(), &mut buffer) else {
+        return Stat::default();
+    };
+    // The name may hold anything; what follows its last parenthesis is numbers.
+    let behind = text.iter().rposition(|byte| *byte == b')').map_or(0, |at| at + 2);
+    let mut fields = text.get(behind..).unwrap_or(&[]).split(|byte| *byte == b' ').skip(11);
+    let mut field = || fields.next().and_then(text::number).unwrap_or(0);
+    let own = [field() * TICK_NS, field() * TICK_NS];
+    let waited = [field() * TICK_NS, field() * TICK_NS];
+    let (_priority, _nice) = (field(), field());
+    Stat { own, waited, tasks: field().max(1) }
+}
+
+fn resident(home: &Home, pid: i32, proportional: bool) -> u64 {
+    let mut buffer = [0u8; 2048];
     let file = |name: &[u8]| Text::<48>::new().number(pid as u64).push(name).push(b"\0");
-    if let Ok(stat) = sys::read_file(home.proc, file(b"/stat").bytes(), &mut buffer) {
-        // The name may hold anything; what follows its last parenthesis is numbers.
-        let behind = stat.iter().rposition(|byte| *byte == b')').map_or(0, |at| at + 2);
-        let mut fields = stat.get(behind..).unwrap_or(&[]).split(|byte| *byte == b' ').skip(11);
-        let mut field = || fields.next().and_then(text::number).unwrap_or(0);
-        let ticks = field() + field() + field() + field();
-        sample.cpu_ns += ticks * TICK_NS;
-        let (_priority, _nice) = (field(), field());
-        sample.tasks += field().max(1);
+    if proportional
+        && let Ok(text) = sys::read_file(home.proc, file(b"/smaps_rollup").bytes(), &mut buffer)
+    {
+        return text::value(text, b"Pss").unwrap_or(0) * 1024;
     }
-    if proportional {
-        let mut buffer = [0u8; 2048];
-        if let Ok(text) = sys::read_file(home.proc, file(b"/smaps_rollup").bytes(), &mut buffer) {
-            sample.resident += text::value(text, b"Pss").unwrap_or(0) * 1024;
-            return;
-        }
-    }
-    if let Ok(text) = sys::read_file(home.proc, file(b"/statm").bytes(), &mut buffer) {
-        let resident = text.split(|byte| *byte == b' ').nth(1).and_then(text::number);
-        sample.resident += resident.unwrap_or(0) * PAGE;
-    }
+    let Ok(text) = sys::read_file(home.proc, file(b"/statm").bytes(), &mut buffer) else {
+        return 0;
+    };
+    text.split(|byte| *byte == b' ').nth(1).and_then(text::number).unwrap_or(0) * PAGE
 }

@@ -1,6 +1,7 @@
 //! Deadlines and limits that are looked at from outside: the wall clock, the CPU clock, and what
 //! the kernel tells or does not tell about memory and tasks.
 
+use crate::groups::Groups;
 use crate::sample;
 use crate::serve::State;
 use crate::sys;
@@ -42,11 +43,25 @@ fn until_spent(plan: Plan<'_>, cpus: u64, left: u64) -> u64 {
     (left.saturating_mul(1000) / milli.max(1)).max(CLOCK_PACE)
 }
 
+/// Whether a task was refused by the limit of a group above, which version 1, and version 2 before
+/// Linux 6.11, counts as well: a group that never was full has refused nobody.
+fn was_refused_above(groups: &Groups, watch: &Watch<'_>) -> bool {
+    groups.value(watch.group, b"pids.peak\0", b"").is_some_and(|peak| peak < watch.limit)
+}
+
 impl State {
     /// Ends a run for `reason`: the first reason stands.
     pub fn stop(&self, index: usize, reason: Stop, observed: u64) {
         let Some(run) = self.runs.get(index).filter(|run| run.live) else { return };
-        self.board(index).stop(reason, observed);
+        let board = self.board(index);
+        board.stop(reason, observed);
+        let plan = self.plans.get(run.plan).and_then(|entry| entry.plan());
+        if plan.is_some_and(|plan| run.groups.cpu_time(plan).is_none()) {
+            // The processes that die with init are waited for by nobody.
+            let seen = sample::take(&self.home, run.init, false);
+            board.raise(Word::UserNs, seen.user_ns);
+            board.raise(Word::SystemNs, seen.system_ns);
+        }
         sys::kill_pidfd(run.pidfd);
     }
 
@@ -94,7 +109,7 @@ impl State {
             board.raise(Word::PeakMemory, seen.resident);
             board.raise(Word::PeakTasks, seen.tasks);
             board.raise(Word::SampleGapNs, gap);
-            cpu = cpu.or(Some(seen.cpu_ns));
+            cpu = cpu.or(Some(seen.user_ns + seen.system_ns));
             if limit != 0 && seen.resident > limit {
                 self.stop(index, Stop::Memory, seen.resident);
             } else if tasks != 0 && seen.tasks > tasks {
@@ -153,6 +168,7 @@ impl State {
             let hits = run.groups.value(watch.group, watch.file, watch.key).unwrap_or(0);
             if hits > 0
                 && let Some(reason) = Stop::from_number(u64::from(watch.stop))
+                && !(reason == Stop::Processes && was_refused_above(&run.groups, &watch))
             {
                 return self.stop(index, reason, watch.limit);
             }

@@ -290,7 +290,7 @@ impl<'a> Write<'a> {
 pub struct Counter<'a> {
     /// Index of the group in its section.
     pub group: u32,
-    /// A [`When`].
+    /// One of [`when`].
     pub when: u32,
     /// Board word that takes it.
     pub word: u32,

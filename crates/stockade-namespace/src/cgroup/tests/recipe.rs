@@ -70,7 +70,7 @@ group in 0 v2
 0 cpu.max = 50000 100000
 0 start ReadMemory memory.max*1 
 0 end PeakMemory memory.peak*1 
-0 end OomKills memory.events*1 oom_kill
+0 end OomKills memory.events*1 oom
 0 start ReadTasks pids.max*1 
 0 end TaskRefusals pids.events*1 max
 0 end PeakTasks pids.peak*1 
@@ -79,7 +79,7 @@ group in 0 v2
 0 clock UserNs cpu.stat*1000 user_usec
 0 clock SystemNs cpu.stat*1000 system_usec
 0 start ReadQuota cpu.max*1 
-0 Memory 67108864 poll memory.events oom_kill
+0 Memory 67108864 poll memory.events oom
 0 Processes 20 poll pids.events max
 ";
     assert_eq!(show(&super::v2().recipe(&ALL)), expected);
