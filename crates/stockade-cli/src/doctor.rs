@@ -6,7 +6,9 @@ use std::io::{self, IsTerminal, Write};
 
 use comfy_table::{ContentArrangement, LineStyle, Table, TableStyle};
 use serde::Serialize;
-use stockade::{Ability, Control, NamespaceSandbox, Result, Sandbox, Support};
+use stockade::{
+    Ability, Control, ErrorKind, NamespaceSandbox, Policy, Program, Result, Sandbox, Support,
+};
 
 use crate::exit::Exit;
 
@@ -64,7 +66,18 @@ fn findings() -> Findings {
             arch: std::env::consts::ARCH,
             kernel: kernel.map(|release| release.trim().to_owned()),
         },
-        backends: vec![backend("namespace", NamespaceSandbox::new())],
+        backends: vec![backend("namespace", NamespaceSandbox::new().and_then(tried))],
+    }
+}
+
+/// A backend that has really run something: only then does every wall stand.
+fn tried<S: Sandbox>(sandbox: S) -> Result<S> {
+    let mut policy = Policy::default();
+    policy.best_effort.extend(Control::ALL);
+    match sandbox.run(&policy, &Program::executable("true")) {
+        // A host without the program says nothing about the walls.
+        Err(error) if error.kind() != ErrorKind::NotFound => Err(error),
+        _ => Ok(sandbox),
     }
 }
 

@@ -89,7 +89,8 @@ impl Verdict {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Usage {
-    /// From start to the end of the last process, in nanoseconds.
+    /// From start to the end of the last process, in nanoseconds; building the sandbox included,
+    /// as in the `wall_time` limit.
     pub wall_ns: u64,
     /// CPU time in user mode, all tasks, in nanoseconds.
     pub cpu_user_ns: u64,

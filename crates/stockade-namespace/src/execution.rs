@@ -13,7 +13,7 @@ use stockade_core::{
     Error, ErrorKind, Execution, Input, Killer, Output, OutputOverflow, Report, Result, Stdio,
 };
 use stockade_warden::wire::board::WORDS;
-use stockade_warden::wire::request::order;
+use stockade_warden::wire::request::{MAX_RUNS, order};
 
 use crate::account::Account;
 use crate::host::link_error;
@@ -24,7 +24,7 @@ use crate::streams::{Ends, Feed, LiveInput, LiveOutput, Meter, Sink};
 use crate::warden::LinkError;
 
 /// How long a run that was told to stop may take before its init is taken to be stuck.
-const PATIENCE: Timespec = Timespec { tv_sec: 10, tv_nsec: 0 };
+const PATIENCE: Timespec = Timespec { tv_sec: 2, tv_nsec: 0 };
 
 /// The host's end of a run's socket: what stops it, from any thread.
 #[derive(Debug)]
@@ -237,8 +237,13 @@ impl NamespaceExecution {
                 Err(Errno::INTR | Errno::CONNRESET) => {}
                 Ok((len, _)) if len == bytes.len() => break,
                 Ok(_) | Err(_) => {
-                    self.registration.link.has_gone(100);
-                    return Err(link_error(LinkError::Lost));
+                    let error = if self.registration.link.has_gone(100) {
+                        LinkError::Lost
+                    } else {
+                        // The warden lives and has closed the socket unanswered.
+                        LinkError::Exhausted { what: "runs", count: MAX_RUNS }
+                    };
+                    return Err(link_error(error));
                 }
             }
         }

@@ -1,13 +1,18 @@
 //! What this host offers, found out by doing.
 
 use std::fs;
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use stockade_core::{Ability, Control, Error, ErrorKind, Support};
 use stockade_warden::wire::request::Settle;
 
 use crate::cgroup::{Cgroups, Hierarchies, sweep};
 use crate::limits::SAMPLE_GAP;
+use crate::sight;
 use crate::warden::{IdRange, LinkError};
+
+/// Far enough apart that neighbouring process ids do not meet the second warden of one of them.
+const SEATS_APART: u32 = 7919;
 
 /// Name of this backend in reports.
 pub(crate) const BACKEND: &str = "namespace";
@@ -15,8 +20,12 @@ pub(crate) const BACKEND: &str = "namespace";
 /// What was found out before a warden is launched.
 #[derive(Debug)]
 pub(crate) struct Host {
-    pub(crate) ids: IdRange,
+    privileged: bool,
+    uid_map: String,
+    gid_map: String,
     pub(crate) cgroups: Cgroups,
+    /// Whether the warden cannot see the processes of its sandboxes.
+    blind: bool,
 }
 
 /// Capabilities without which the warden needs a user namespace of its own: `CAP_CHOWN`,
@@ -36,17 +45,41 @@ impl Host {
             .and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok())
             .unwrap_or(0);
         let privileged = rustix::process::geteuid().is_root() && effective & NEEDED == NEEDED;
-        let (uids, gids) = (text("/proc/self/uid_map"), text("/proc/self/gid_map"));
-        let ids = IdRange::choose(privileged, &uids, &gids, std::process::id());
+        let (uid_map, gid_map) = (text("/proc/self/uid_map"), text("/proc/self/gid_map"));
         let hierarchies = Hierarchies::read().unwrap_or_else(|_| Hierarchies::parse("", ""));
         let cgroups = Cgroups::probe(&hierarchies);
         sweep(&cgroups.parents);
-        Self { ids, cgroups }
+        let mut host = Self { privileged, uid_map, gid_map, cgroups, blind: false };
+        host.blind = host.single_id() && sight::is_hidden(&text("/proc/self/mountinfo"));
+        host
     }
 
     /// Whether workloads have no id but the caller's.
     pub(crate) fn single_id(&self) -> bool {
-        self.ids == IdRange::Single
+        self.ids_at(0) == IdRange::Single
+    }
+
+    /// Ids for the workloads of one warden: others than those of the last one, where there is
+    /// room.
+    pub(crate) fn next_ids(&self) -> IdRange {
+        static WARDENS: AtomicU32 = AtomicU32::new(0);
+        let count = WARDENS.fetch_add(1, Ordering::Relaxed);
+        self.ids_at(std::process::id().wrapping_add(count.wrapping_mul(SEATS_APART)))
+    }
+
+    fn ids_at(&self, seat: u32) -> IdRange {
+        IdRange::choose(self.privileged, &self.uid_map, &self.gid_map, seat)
+    }
+
+    /// What is sampled cannot be where there is nothing to see.
+    fn if_seen(&self, ability: Ability) -> Ability {
+        match ability {
+            Ability::Approximated { reason, .. } if self.blind => Ability::unavailable(
+                format!("/proc hides processes (hidepid), so they cannot be sampled ({reason})"),
+                Some("mount -o remount,hidepid=0 /proc"),
+            ),
+            ability => ability,
+        }
     }
 
     /// What can be enforced, given a warden that has settled.
@@ -55,7 +88,7 @@ impl Host {
             0 => "no Landlock in this kernel".to_owned(),
             abi => format!("Landlock ABI {abi}"),
         };
-        let ids = match self.ids {
+        let ids = match self.ids_at(0) {
             IdRange::Single => "the caller's id, mapped",
             IdRange::Range { .. } => "ids of its own",
         };
@@ -63,6 +96,7 @@ impl Host {
             Control::Memory | Control::CpuTime | Control::Cpus | Control::Processes => self
                 .cgroups
                 .ability(control, SAMPLE_GAP)
+                .map(|ability| self.if_seen(ability))
                 .unwrap_or_else(|| Ability::unavailable("no cgroup counts it", None)),
             Control::WallTime => Ability::enforced("CLOCK_MONOTONIC deadline in the warden"),
             Control::OpenFiles => Ability::enforced("RLIMIT_NOFILE"),
@@ -100,12 +134,16 @@ pub(crate) fn link_error(error: LinkError) -> Error {
 /// Why there are no namespaces here, and what would help.
 fn settle_error(step: u64, source: std::io::Error) -> Error {
     let denied = step == Settle::UserNamespace as u64 || step == Settle::IdMaps as u64;
+    let missing = source.kind() == std::io::ErrorKind::NotFound;
     let error = Error::new(ErrorKind::Unsupported, LinkError::Settle { step, source });
     if !denied {
         return error.with_hint(
             "this process may not make mount namespaces; inside a container, allow unshare and \
              mount in its seccomp profile, or run unprivileged",
         );
+    }
+    if missing {
+        return error.with_hint("/proc must be mounted: the helper works through it");
     }
     let sysctl = |name: &str| {
         fs::read_to_string(format!("/proc/sys/{name}")).map(|text| text.trim().to_owned())

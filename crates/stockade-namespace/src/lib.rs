@@ -29,6 +29,7 @@ mod registration;
 mod rootfs;
 mod sandbox;
 mod seccomp;
+mod sight;
 mod streams;
 mod warden;
 mod wardens;

@@ -49,7 +49,9 @@ pub(crate) fn write(writer: &mut PlanWriter, plan: &Plan, cgroups: &Cgroups, sin
     let mut rlimit = |resource: u32, word: Option<Word>, value: u64| {
         rlimits.u32(resource).u32(word.map_or(NO_WORD, |word| word as u32)).u64(value);
     };
-    rlimit(RLIMIT_CORE, None, 0);
+    // One byte and not zero: zero does not keep a crash from starting the handler that a piped
+    // core_pattern names, as root and outside every limit; one does (core(5)).
+    rlimit(RLIMIT_CORE, None, 1);
     rlimit(RLIMIT_NICE, None, 0);
     rlimit(RLIMIT_RTPRIO, None, 0);
     if let Some(files) = limits.open_files.get() {

@@ -143,8 +143,13 @@ fn verdict(plan: &Plan, account: &Account, printed: [&Printed; 2]) -> Verdict {
     let observed = account.get(Word::Observed);
     let peak_tasks = account.get(Word::PeakTasks).max(observed);
     let over_memory = account.get(Word::PeakMemory).max(observed);
+    // The kernel counts every kill for memory, also one for want of memory on the host or in a
+    // cgroup above; then the workload was far from its own limit.
+    let peak = account.get(Word::PeakMemory);
+    let by_own_limit = memory.is_some_and(|limit| peak == 0 || peak >= limit - limit / 16);
     match Stop::from_number(account.get(Word::Stop)) {
-        Some(Stop::Memory) => return limit(Control::Memory, memory, over_memory),
+        Some(Stop::Memory) if by_own_limit => return limit(Control::Memory, memory, over_memory),
+        Some(Stop::Memory) => return Verdict::Signaled { signal: signal_name(9), number: 9 },
         Some(Stop::CpuTime) => {
             return limit(Control::CpuTime, cpu, account.cpu_ns().max(observed));
         }
@@ -162,7 +167,7 @@ fn verdict(plan: &Plan, account: &Account, printed: [&Printed; 2]) -> Verdict {
         let observed = bytes.map_or(over.bytes, |limit| limit.saturating_add(1));
         return limit(Control::Output, bytes, observed);
     }
-    if account.get(Word::OomKills) > 0 && memory.is_some() {
+    if account.get(Word::OomKills) > 0 && by_own_limit {
         return limit(Control::Memory, memory, over_memory);
     }
     // A group that never was full has refused nobody: one above it has.

@@ -63,7 +63,7 @@ impl Blueprint {
             .section(Section::Masks, strings(&layout.masks))
             .section(Section::Tmpfs, tmpfs(&layout))
             .section(Section::Binds, binds(&layout))
-            .section(Section::Filter, filter(policy));
+            .section(Section::Filter, filter(policy, host.cgroups.memory.is_ok()));
         landlock::write(&mut writer, landlock_abi, &layout, network);
         limits::write(&mut writer, &plan, &host.cgroups, host.single_id());
         Ok(Self { plan, recipe: layout.encode_root(), wire: writer.finish() })
@@ -125,10 +125,10 @@ fn profile(policy: &Policy) -> Profile {
     }
 }
 
-fn filter(policy: &Policy) -> Vec<u8> {
+fn filter(policy: &Policy, memory_is_counted: bool) -> Vec<u8> {
     let sockets = match policy.network.mode {
         NetworkMode::Loopback | NetworkMode::Host => Sockets::Inet,
         _ => Sockets::UnixOnly,
     };
-    seccomp::to_bytes(&seccomp::filter(profile(policy), sockets))
+    seccomp::to_bytes(&seccomp::filter(profile(policy), sockets, memory_is_counted))
 }

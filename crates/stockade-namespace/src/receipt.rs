@@ -2,6 +2,7 @@
 
 use stockade_core::{Control, Enforcement, EnforcementStatus, NetworkMode, Plan};
 use stockade_warden::wire::board::{Space, Word};
+use stockade_warden::wire::plan::MAX_DISKS;
 
 use crate::account::Account;
 
@@ -43,7 +44,11 @@ fn shortfall(plan: &Plan, account: &Account, planned: &Enforcement) -> Option<St
     };
     match planned.control {
         Control::Memory if exact => {
-            at_most(Word::ReadMemory, limits.memory.get().map(|bytes| bytes.0))
+            let limit = limits.memory.get().map(|bytes| bytes.0);
+            // Memory and swap together; zero where swap is not counted, since there is none.
+            let swap = account.get(Word::ReadSwap) != 0;
+            at_most(Word::ReadMemory, limit)
+                .or_else(|| swap.then(|| at_most(Word::ReadSwap, limit)).flatten())
         }
         Control::Processes if exact => at_most(Word::ReadTasks, limits.processes.get()),
         Control::Cpus => {
@@ -55,7 +60,7 @@ fn shortfall(plan: &Plan, account: &Account, planned: &Enforcement) -> Option<St
             at_most(Word::ReadFileSize, limits.file_size.get().map(|bytes| bytes.0))
         }
         Control::Disk => at_most(Word::ReadDisk, limits.disk.get().map(|bytes| round_up(bytes.0))),
-        Control::Filesystem => own(&[Space::Mount]),
+        Control::Filesystem => own(&[Space::Mount]).or_else(|| landlock(account, planned)),
         Control::Network => own(&[Space::Net]).or_else(|| interfaces(plan, account)),
         Control::Syscalls => {
             (account.get(Word::ReadSeccomp) != 2).then(|| "no filter is installed".to_owned())
@@ -68,9 +73,16 @@ fn shortfall(plan: &Plan, account: &Account, planned: &Enforcement) -> Option<St
     }
 }
 
-/// In-memory filesystems are as large as whole pages; there are at most sixteen of them.
+/// In-memory filesystems are as large as whole pages.
 fn round_up(bytes: u64) -> u64 {
-    bytes.saturating_add(16 * 4096)
+    bytes.saturating_add(MAX_DISKS as u64 * 4096)
+}
+
+/// Whether the second wall that was announced is there.
+fn landlock(account: &Account, planned: &Enforcement) -> Option<String> {
+    let announced = planned.mechanism.as_ref().is_some_and(|text| text.contains("Landlock ABI"));
+    let missing = announced && account.get(Word::ReadLandlock) != 1;
+    missing.then(|| "the workload did not restrict itself by Landlock".to_owned())
 }
 
 fn interfaces(plan: &Plan, account: &Account) -> Option<String> {

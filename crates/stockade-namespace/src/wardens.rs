@@ -54,5 +54,5 @@ fn open(host: &Host, host_network: bool) -> Result<Link> {
             Some(base)
         }
     };
-    Link::open(host.ids, host_network, base).map_err(link_error)
+    Link::open(host.next_ids(), host_network, base).map_err(link_error)
 }

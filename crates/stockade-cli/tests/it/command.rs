@@ -89,14 +89,28 @@ pub(crate) fn feed(mut child: Child, input: Vec<u8>) -> Output {
 /// The controls that `doctor` finds approximated here, as `--best-effort` takes them.
 fn approximated() -> &'static str {
     static CONTROLS: OnceLock<String> = OnceLock::new();
-    CONTROLS.get_or_init(|| {
-        let found = call(&["doctor", "--json"]);
-        let found: Value = serde_json::from_str(&found.stdout).expect("doctor prints JSON");
-        let controls = found["backends"][0]["controls"].as_array().expect("a list of controls");
-        let weaker = controls.iter().filter(|control| control["status"] == "approximated");
-        let names: Vec<_> = weaker.filter_map(|control| control["control"].as_str()).collect();
-        names.join(",")
-    })
+    CONTROLS.get_or_init(|| with_status("approximated").join(","))
+}
+
+/// The controls to which `doctor` gives this status here.
+fn with_status(status: &str) -> Vec<String> {
+    let found = call(&["doctor", "--json"]);
+    let found: Value = serde_json::from_str(&found.stdout).expect("doctor prints JSON");
+    let controls = found["backends"][0]["controls"].as_array().expect("a list of controls");
+    let such = controls.iter().filter(|control| control["status"] == status);
+    such.filter_map(|control| control["control"].as_str()).map(str::to_owned).collect()
+}
+
+/// Whether a test that needs `control` is to be left out, which it says. A host that was declared
+/// to have cgroups must have it.
+pub(crate) fn lacks(test: &str, control: &str) -> bool {
+    let lacks = with_status("unavailable").iter().any(|name| name == control);
+    let declared = std::env::var("STOCKADE_TEST_EXPECT").unwrap_or_default();
+    assert!(!(lacks && declared.contains("cgroup")), "{control} was declared and is not there");
+    if lacks {
+        println!("SKIP: {test}: this host cannot enforce {control}");
+    }
+    lacks
 }
 
 /// A directory that is removed with this value.

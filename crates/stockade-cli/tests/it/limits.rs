@@ -5,7 +5,7 @@
 
 use serde_json::Value;
 
-use crate::command::{Outcome, run, run_reported};
+use crate::command::{Outcome, lacks, run, run_reported};
 
 /// Runs a program that must hit `control`, and checks status, line and verdict.
 fn hit(control: &str, line: &str, words: &[&str]) -> (Outcome, Value) {
@@ -93,6 +93,9 @@ fn output() {
 
 #[test]
 fn cpus_make_a_program_slower_and_do_not_stop_it() {
+    if lacks("limits::cpus_make_a_program_slower_and_do_not_stop_it", "cpus") {
+        return;
+    }
     let work = "\
 import time
 while time.process_time() < 0.3: pass";

@@ -94,7 +94,10 @@ impl Cgroups {
                 &self.memory,
                 ["memory.limit_in_bytes", "memory.max"],
                 "sampled memory of the process tree",
-                &format!("sampled {gap}: what is held for less time is missed"),
+                &format!(
+                    "sampled {gap}: what is held for less time is missed; memfd and System V \
+                     memory are refused, files in memory are bounded by `disk` instead"
+                ),
             ),
             Control::CpuTime => answer(
                 &self.cpu_time,

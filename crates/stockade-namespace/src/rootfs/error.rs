@@ -40,6 +40,8 @@ pub(super) enum RootfsError {
     SourceKind { role: Role, path: PathBuf, found: &'static str, wanted: &'static str },
     #[error("{role}, {path:?}, is part of the host's kernel interface")]
     KernelInterface { role: Role, path: PathBuf },
+    #[error("{role}, {path:?}, has the host's kernel interface mounted beneath it at {mount:?}")]
+    KernelBeneath { role: Role, path: PathBuf, mount: PathBuf },
     #[error("{role}, {path:?}, is the host's whole file tree")]
     HostRoot { role: Role, path: PathBuf },
     #[error("the root file system {rootfs:?} has no directory `/{name}`")]
@@ -94,6 +96,9 @@ impl RootfsError {
             Self::SourceKind { .. } => {
                 "bind a file or directory; a program gets pipes and sockets as its streams"
                     .to_owned()
+            }
+            Self::KernelBeneath { mount, .. } => {
+                format!("unmount {mount:?}, or bind what is beside it")
             }
             Self::KernelInterface { .. } => {
                 "a sandbox has its own `/proc` and `/dev`, and no `/sys`".to_owned()

@@ -33,6 +33,24 @@ const KERNEL_FILESYSTEMS: [u64; 9] = [
     0xcafe_4a11, // bpf
 ];
 
+/// The same by name, and those that are only ever mounted beneath them.
+const KERNEL_FILESYSTEM_NAMES: [&str; 14] = [
+    "proc",
+    "sysfs",
+    "cgroup",
+    "cgroup2",
+    "devpts",
+    "devtmpfs",
+    "securityfs",
+    "debugfs",
+    "tracefs",
+    "bpf",
+    "mqueue",
+    "configfs",
+    "pstore",
+    "efivarfs",
+];
+
 impl Source {
     /// The source of a policy's bind; links in `path` are followed, now and never again.
     pub(super) fn bind(path: &Path, target: &str) -> Result<Self, RootfsError> {
@@ -125,7 +143,25 @@ fn refuse_kernel(role: &Role, named: &Path, canonical: &Path) -> Result<(), Root
     if by_place || KERNEL_FILESYSTEMS.contains(&((magic as u64) & 0xffff_ffff)) {
         return Err(RootfsError::KernelInterface { role, path });
     }
-    Ok(())
+    // A bind takes along what is mounted beneath.
+    let mounts = fs::read_to_string("/proc/self/mountinfo").unwrap_or_default();
+    match kernel_mount_beneath(&mounts, canonical) {
+        Some(mount) => Err(RootfsError::KernelBeneath { role, path, mount }),
+        None => Ok(()),
+    }
+}
+
+/// The first kernel interface that is mounted beneath `dir`, by a mountinfo text (see
+/// proc_pid_mountinfo(5)).
+fn kernel_mount_beneath(mountinfo: &str, dir: &Path) -> Option<PathBuf> {
+    mountinfo.lines().find_map(|line| {
+        let (place, rest) = line.split_once(" - ")?;
+        let kind = rest.split(' ').next()?;
+        // Only a blank, tab, newline and backslash are escaped; none is in a kernel's own names.
+        let mount = Path::new(place.split(' ').nth(4)?);
+        let beneath = mount != dir && mount.starts_with(dir);
+        (beneath && KERNEL_FILESYSTEM_NAMES.contains(&kind)).then(|| mount.to_owned())
+    })
 }
 
 fn unreachable(role: &Role, path: &Path, source: io::Error) -> RootfsError {

@@ -8,7 +8,7 @@
 use super::Instruction;
 use super::numbers::Arch;
 use super::profile::{ENOSYS, Rules};
-use super::rule::{Action, Clause, Decision, Test};
+use super::rule::{Action, Clause, Decision, HIGH, Test};
 
 /// Offsets in `struct seccomp_data`.
 const NUMBER: u32 = 0;
@@ -124,7 +124,8 @@ fn append_clause(
     for test in *tests {
         let operand = operand(test);
         if held != Some(operand) {
-            code.push(plain(LOAD, ARGUMENTS + 8 * u32::from(operand.0)));
+            let (argument, half) = (operand.0 % HIGH, operand.0 / HIGH);
+            code.push(plain(LOAD, ARGUMENTS + 8 * u32::from(argument) + 4 * u32::from(half)));
             if operand.1 != u32::MAX {
                 code.push(plain(AND, operand.1));
             }

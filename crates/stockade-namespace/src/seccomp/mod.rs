@@ -51,13 +51,18 @@ pub(crate) struct Instruction {
 /// The program is valid as it stands (at most 4096 instructions, forward jumps, a final return)
 /// and leaves the calls a launcher makes between installing it and `execve` unconditional:
 /// `execve`, `execveat`, `write`, `close`, `futex`, `exit`, `exit_group`.
-pub(crate) fn filter(profile: Profile, sockets: Sockets) -> Vec<Instruction> {
-    filter_for(numbers::NATIVE, profile, sockets)
+///
+/// Without `hidden_memory`, memory that no process maps cannot be made either.
+pub(crate) fn filter(profile: Profile, sockets: Sockets, hidden_memory: bool) -> Vec<Instruction> {
+    let mut rules = profile::Rules::new(profile, sockets);
+    if !hidden_memory {
+        rules.refuse_hidden_memory();
+    }
+    filter_for(numbers::NATIVE, &rules)
 }
 
-fn filter_for(arch: &numbers::Arch, profile: Profile, sockets: Sockets) -> Vec<Instruction> {
-    let rules = profile::Rules::new(profile, sockets);
-    compile::compile(arch.audit, &compile::ranges(arch, &rules))
+fn filter_for(arch: &numbers::Arch, rules: &profile::Rules) -> Vec<Instruction> {
+    compile::compile(arch.audit, &compile::ranges(arch, rules))
 }
 
 /// The instructions as the array of `struct sock_filter` that seccomp(2) reads: 8 bytes each, in

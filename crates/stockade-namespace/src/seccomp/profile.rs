@@ -6,7 +6,7 @@ use super::rule::{
     Action::{self, Allow, Errno, KillProcess},
     Clause,
     Decision::{self, Always, Checked},
-    differs, equals, has_any, masked_differs, masked_equals,
+    HIGH, differs, equals, has_any, masked_differs, masked_equals,
 };
 use super::{Profile, Sockets};
 
@@ -44,6 +44,12 @@ impl Rules {
         Self { named, otherwise }
     }
 
+    /// Refuses memory that belongs to no process: where nothing but processes is looked at, it
+    /// would escape every count.
+    pub(super) fn refuse_hidden_memory(&mut self) {
+        self.named.extend(["memfd_create", "shmget"].map(|name| (name, Always(ENOSYS))));
+    }
+
     /// What becomes of the system call `name`.
     pub(super) fn decision(&self, name: &str) -> Decision {
         self.named.get(name).copied().unwrap_or(Always(self.otherwise))
@@ -57,6 +63,8 @@ impl Rules {
 }
 
 const EPERM: Action = Errno(libc::EPERM as u16);
+/// Answers success and does nothing.
+const DONE: Action = Errno(0);
 /// Makes callers fall back as on an older kernel.
 pub(super) const ENOSYS: Action = Errno(libc::ENOSYS as u16);
 const ENOTSOCK: Action = Errno(libc::ENOTSOCK as u16);
@@ -69,7 +77,26 @@ const CHECKS: &[(&str, &[Clause])] = &[
     ("unshare", &[(&[has_any(0, !UNSHAREABLE)], EPERM)]),
     ("personality", &[(&[differs(0, u32::MAX), has_any(0, !PERSONALITIES)], EPERM)]),
     // Own limits only: a pid, even the caller's own, could name a process of another trust level.
-    ("prlimit64", &[(&[differs(0, 0)], EPERM)]),
+    (
+        "prlimit64",
+        &[
+            (&[differs(0, 0)], EPERM),
+            (&[equals(1, libc::RLIMIT_CORE), differs(2, 0)], DONE),
+            (&[equals(1, libc::RLIMIT_CORE), differs(2 + HIGH, 0)], DONE),
+        ],
+    ),
+    // The limit is 1, which alone keeps a crash from starting the host's handler, whatever
+    // core_pattern says (core(5)). Programs that ask for no dumps have none already.
+    ("setrlimit", &[(&[equals(0, libc::RLIMIT_CORE)], DONE)]),
+    // A lease on a shared file makes the host wait for the sandbox; notifications tell it what
+    // others do there.
+    (
+        "fcntl",
+        &[
+            (&[equals(1, libc::F_SETLEASE as u32)], EPERM),
+            (&[equals(1, libc::F_NOTIFY as u32)], EPERM),
+        ],
+    ),
     ("prctl", &[(&[equals(0, libc::PR_SET_MM as u32)], EPERM)]),
     (
         "ioctl",
@@ -192,15 +219,16 @@ const PRIVILEGED: &str = "
     mbind set_mempolicy set_mempolicy_home_node migrate_pages move_pages";
 
 /// Absent in both profiles. Callers have a fallback; the filter cannot look behind the pointer
-/// in which clone3 and openat2 carry their flags, nor into io_uring's rings.
+/// in which clone3 and openat2 carry their flags, nor into io_uring's rings. A watch on a shared
+/// directory such as `/usr/bin` would tell what the host runs.
 const MISSING: &str = "
     clone3 openat2 io_uring_setup io_uring_enter io_uring_register memfd_secret
-    statmount listmount";
+    statmount listmount inotify_init inotify_init1 inotify_add_watch";
 
 /// Tried by C libraries and language runtimes, which manage without.
 const PROBED: &str = "
     cachestat futex_waitv futex_wake futex_wait futex_requeue map_shadow_stack
-    get_mempolicy inotify_init inotify_init1 io_setup
+    get_mempolicy io_setup
     landlock_create_ruleset landlock_add_rule landlock_restrict_self
     lsm_get_self_attr lsm_list_modules pkey_alloc pkey_free pkey_mprotect
     setxattrat getxattrat listxattrat removexattrat file_getattr file_setattr";

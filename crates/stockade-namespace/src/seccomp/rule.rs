@@ -22,13 +22,13 @@ impl Action {
     }
 }
 
-/// A comparison with the low 32 bits of an argument.
+/// A comparison with one half of an argument.
 ///
-/// Every argument tested in the profiles is a 32-bit quantity to the kernel, which ignores the
-/// high half of the register; so must a filter, or setting a stray high bit slips past it.
+/// Nearly every argument tested in the profiles is a 32-bit quantity to the kernel, which ignores
+/// the high half of the register; so must a filter, or setting a stray high bit slips past it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Test {
-    /// Index of the argument, 0 to 5.
+    /// Index of the argument, 0 to 5; [`HIGH`] more stands for its high half.
     pub(super) argument: u8,
     /// Bits of the argument that count.
     pub(super) mask: u32,
@@ -38,12 +38,16 @@ pub(super) struct Test {
     pub(super) equal: bool,
 }
 
+/// How many arguments there are; added to an argument's index, it stands for the high half.
+pub(super) const HIGH: u8 = 6;
+
 impl Test {
     /// Whether the call's arguments pass.
     #[cfg(test)]
     pub(super) fn holds(&self, args: &[u64; 6]) -> bool {
-        let low = args[usize::from(self.argument)] & u64::from(u32::MAX);
-        (low & u64::from(self.mask) == u64::from(self.value)) == self.equal
+        let shift = if self.argument < HIGH { 0 } else { 32 };
+        let half = args[usize::from(self.argument % HIGH)] >> shift & u64::from(u32::MAX);
+        (half & u64::from(self.mask) == u64::from(self.value)) == self.equal
     }
 }
 

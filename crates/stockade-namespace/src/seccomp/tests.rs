@@ -3,6 +3,7 @@ mod numbers;
 
 use super::interpret::{Call, run};
 use super::numbers::{AARCH64, Arch, X86_64};
+use super::profile::Rules;
 use super::rule::Action::{self, Allow, Errno, KillProcess};
 use super::{Instruction, Profile, Sockets, describe, filter, filter_for, to_bytes};
 
@@ -40,7 +41,7 @@ fn expect(shape: (Profile, Sockets), name: &str, args: &[u64], expected: Action)
     for arch in ARCHES {
         let Some(number) = number(arch, name) else { continue };
         known = true;
-        let program = filter_for(arch, shape.0, shape.1);
+        let program = filter_for(arch, &Rules::new(shape.0, shape.1));
         for high in [0, HIGH] {
             let mut registers = [high; 6];
             for (register, value) in registers.iter_mut().zip(args) {
@@ -110,7 +111,10 @@ fn the_launcher_can_reach_execve() {
         for (profile, sockets) in SHAPES {
             for arch in ARCHES {
                 let number = number(arch, name).expect(name);
-                let outcome = run(&filter_for(arch, profile, sockets), &call(arch, number, [0; 6]));
+                let outcome = run(
+                    &filter_for(arch, &Rules::new(profile, sockets)),
+                    &call(arch, number, [0; 6]),
+                );
                 assert_eq!(outcome.value, Allow.code(), "{name}");
                 assert!(!outcome.read_arguments, "{name}");
             }
@@ -257,6 +261,50 @@ fn limits_of_other_processes_are_out_of_reach() {
 }
 
 #[test]
+fn a_crash_cannot_be_made_to_start_the_hosts_handler() {
+    let core = u64::from(libc::RLIMIT_CORE);
+    let done = Errno(0);
+    both("setrlimit", &[core], done);
+    both("setrlimit", &[u64::from(libc::RLIMIT_NOFILE)], Allow);
+    for (profile, sockets) in SHAPES {
+        for arch in ARCHES {
+            let program = filter_for(arch, &Rules::new(profile, sockets));
+            let number = number(arch, "prlimit64").expect("both architectures have it");
+            let set =
+                |pointer| run(&program, &call(arch, number, [0, core, pointer, 0, 0, 0])).value;
+            assert_eq!(set(0), Allow.code());
+            // A pointer whose low half is zero is a pointer too.
+            assert_eq!([set(0x7fff_1000), set(0x1_0000_0000)], [done.code(); 2]);
+        }
+    }
+}
+
+#[test]
+fn shared_files_can_neither_be_leased_nor_watched() {
+    both("fcntl", &[3, libc::F_SETLEASE as u64], EPERM);
+    both("fcntl", &[3, libc::F_NOTIFY as u64], EPERM);
+    both("fcntl", &[3, libc::F_SETLK as u64], Allow);
+    for name in ["inotify_init1", "inotify_add_watch"] {
+        both(name, &[], ENOSYS);
+    }
+}
+
+#[test]
+fn memory_that_no_process_holds_is_refused_where_only_processes_are_looked_at() {
+    for (profile, sockets) in SHAPES {
+        for arch in ARCHES {
+            let mut rules = Rules::new(profile, sockets);
+            rules.refuse_hidden_memory();
+            let program = filter_for(arch, &rules);
+            for name in ["memfd_create", "shmget"] {
+                let number = number(arch, name).expect("both architectures have it");
+                assert_eq!(run(&program, &call(arch, number, [0; 6])).value, ENOSYS.code());
+            }
+        }
+    }
+}
+
+#[test]
 fn personality_cannot_weaken_address_space_protection() {
     for persona in [0, 0x8, 0x2_0000, 0x2_0008, 0xffff_ffff] {
         default("personality", &[persona], Allow);
@@ -281,7 +329,7 @@ fn foreign_architectures_die() {
     const ARM: u32 = 0x4000_0028;
     for (profile, sockets) in SHAPES {
         for arch in ARCHES {
-            let program = filter_for(arch, profile, sockets);
+            let program = filter_for(arch, &Rules::new(profile, sockets));
             for other in [I386, ARM, 0, u32::MAX, arch.audit ^ 0x8000_0000] {
                 let foreign = Call { arch: other, ..call(arch, 1, [0; 6]) };
                 assert_eq!(run(&program, &foreign).value, KillProcess.code());
@@ -294,7 +342,7 @@ fn foreign_architectures_die() {
 fn x32_numbers_and_calls_of_future_kernels_look_absent() {
     for (profile, sockets) in SHAPES {
         for arch in ARCHES {
-            let program = filter_for(arch, profile, sockets);
+            let program = filter_for(arch, &Rules::new(profile, sockets));
             for number in
                 (0..1024).map(|n| n | 0x4000_0000).chain([newest(arch) + 1, 512, u32::MAX])
             {
@@ -312,7 +360,7 @@ fn bytes_are_an_array_of_sock_filter() {
     assert_eq!(bytes[..2], 0x15_u16.to_ne_bytes());
     assert_eq!(bytes[2..4], [1, 2]);
     assert_eq!(bytes[4..], 0xc000_003e_u32.to_ne_bytes());
-    assert_eq!(to_bytes(&filter(Profile::Default, Sockets::Inet)).len() % 8, 0);
+    assert_eq!(to_bytes(&filter(Profile::Default, Sockets::Inet, true)).len() % 8, 0);
 }
 
 #[test]

@@ -31,7 +31,11 @@ impl Feed {
     pub(crate) fn new(input: Input, pipe: Option<OwnedFd>) -> Self {
         let (source, buffer) = match input {
             Input::Bytes(bytes) => (Source::None, bytes),
-            Input::File(file) => (Source::File(file), Vec::new()),
+            // Only a regular file is always ready; a FIFO or terminal opened as one is waited for.
+            Input::File(file) if file.metadata().is_ok_and(|meta| meta.is_file()) => {
+                (Source::File(file), Vec::new())
+            }
+            Input::File(file) => (Source::Pipe(file.into()), Vec::new()),
             Input::Pipe(fd) => (Source::Pipe(fd), Vec::new()),
             _ => (Source::None, Vec::new()),
         };

@@ -6,6 +6,8 @@ use rustix::io::Errno;
 
 /// How much is read at once; as much as a pipe holds.
 const CHUNK: usize = 64 << 10;
+/// Chunks read before others get their turn.
+const CHUNKS_AT_ONCE: usize = 64;
 
 /// Output on its way from a program. Memory is bounded by the limit, whatever is printed.
 #[derive(Debug)]
@@ -51,7 +53,8 @@ impl Sink {
     /// dropped: then the limit is known to be passed at exactly that byte.
     pub(crate) fn drain(&mut self, buffer: &mut Vec<u8>) {
         buffer.resize(CHUNK, 0);
-        loop {
+        // Bounded, so that the other streams and the report get their turn.
+        for _ in 0..CHUNKS_AT_ONCE {
             let Some(pipe) = &self.pipe else { return };
             let mut room = CHUNK;
             if let Some(limit) = self.limit.filter(|_| !self.drop_rest) {

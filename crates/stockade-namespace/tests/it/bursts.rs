@@ -47,7 +47,6 @@ fn a_thousand_runs_from_eight_threads_leave_nothing() {
         assert_eq!(census.plans, 0, "{census:?}");
         assert_eq!(descendants(backend.warden_id().expect("there is a warden")), Vec::<u32>::new());
         assert_eq!(held(), before);
-        let groups = cgroups(std::process::id()).len();
 
         // As many once more, and there is no more of anything.
         all();
@@ -56,7 +55,8 @@ fn a_thousand_runs_from_eight_threads_leave_nothing() {
         let grown = again.descriptors.saturating_sub(census.descriptors);
         assert!(again.slots <= 32 && grown <= 32, "{census:?}, then {again:?}");
         assert_eq!(held(), before);
-        assert!(soon(|| cgroups(std::process::id()).len() <= groups));
+        // In each hierarchy the warden's own and one made ahead.
+        assert!(soon(|| cgroups(std::process::id()).len() <= 2 * 4));
         drop(subject);
         assert_eq!(cgroups(std::process::id()), Vec::<String>::new());
     });

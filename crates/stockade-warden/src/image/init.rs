@@ -5,11 +5,8 @@ use crate::board::Board;
 use crate::setup::Birth;
 use crate::sys::{self, CAP_KILL, CLONE_NEWUSER, Errno, Fd, Result};
 use crate::wire::board::{Step, Stop, Word};
-use crate::wire::plan::when;
+use crate::wire::plan::{MAX_DISKS, when};
 use crate::wire::request::{MAX_GROUPS, order};
-
-/// Most in-memory filesystems whose fill is looked at when a run ends.
-const MAX_DISKS: usize = 16;
 
 /// The writable in-memory filesystems of a run.
 pub struct Disks {
@@ -89,6 +86,7 @@ fn prepare(birth: &Birth, disks: &Disks) -> Result<Fd> {
     sys::close(birth.warden);
     sys::set_capabilities(1 << CAP_KILL)?;
     sys::no_new_privileges()?;
+    birth.board.set(Word::InitReady, 1);
     Ok(signals)
 }
 

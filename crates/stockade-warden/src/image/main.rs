@@ -46,6 +46,7 @@ extern "C" fn main() -> ! {
     }
     let _ = sys::new_session();
     sys::default_signals();
+    sys::ordinary_scheduling();
     sys::set_umask(0);
     sys::set_name(b"stockade-warden\0");
     sys::raise_open_files();

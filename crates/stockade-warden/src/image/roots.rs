@@ -25,20 +25,73 @@ impl From<Errno> for Failure {
     }
 }
 
-/// Builds a root from a sealed recipe and gives a descriptor of its mount namespace.
-/// The warden must be in its home mount namespace.
-pub fn build(home: &Home, recipe: Fd) -> core::result::Result<Fd, Failure> {
-    let size = sys::stat_fd(recipe)?.size as usize;
-    if size == 0 || !sys::is_sealed(recipe) {
-        return Err(Errno::EPROTO.into());
-    }
-    let mut region = Region::of_file(recipe, size)?;
-    let result = build_from(home, region.bytes());
-    region.release();
-    result
+/// A root that is being built, by a process of its own: a filesystem of the host may keep it
+/// waiting, and nothing else must wait with it.
+pub struct Building {
+    /// The builder; 0 for none.
+    pid: i32,
+    /// Where its answer arrives.
+    pub answer: Fd,
+    recipe: Region,
+    /// The root's number.
+    pub index: usize,
+    /// When it is given up.
+    pub until: u64,
 }
 
-fn build_from(home: &Home, recipe: &[u8]) -> core::result::Result<Fd, Failure> {
+impl Building {
+    /// Whether there is one.
+    pub const fn is_on(&self) -> bool {
+        self.pid != 0
+    }
+
+    /// Starts to build a root from a sealed recipe. The warden must be in its home mount namespace.
+    pub fn begin(&mut self, recipe: Fd, index: usize) -> Result<()> {
+        let size = sys::stat_fd(recipe)?.size as usize;
+        if size == 0 || !sys::is_sealed(recipe) {
+            return Err(Errno::EPROTO);
+        }
+        let region = Region::of_file(recipe, size)?;
+        let started = spawn(region.bytes());
+        let (pid, answer) = match started {
+            Ok(started) => started,
+            Err(errno) => {
+                let mut region = region;
+                region.release();
+                return Err(errno);
+            }
+        };
+        *self = Self { pid, answer, recipe: region, index, until: sys::now() + PATIENCE };
+        Ok(())
+    }
+
+    /// The mount namespace that was built; called when the answer can be read.
+    pub fn finish(&mut self, home: &Home) -> core::result::Result<Fd, Failure> {
+        let result = collect(home, self.answer, self.pid);
+        sys::close(self.answer);
+        let _ = sys::reap(self.pid, true);
+        self.forget();
+        result
+    }
+
+    /// Gives up a builder that does not answer. It is not waited for: it may be past killing.
+    pub fn abandon(&mut self) {
+        sys::kill(self.pid);
+        sys::close(self.answer);
+        self.forget();
+    }
+
+    fn forget(&mut self) {
+        self.recipe.release();
+        self.pid = 0;
+    }
+}
+
+/// How long a root may take to build.
+const PATIENCE: u64 = 20_000_000_000;
+
+/// Clones the builder; gives its pid and where it answers.
+fn spawn(recipe: &[u8]) -> Result<(i32, Fd)> {
     let [ours, theirs] = sys::socket_pair()?;
     // The pid namespace is for the placeholder of /proc, and dies with the builder.
     let cloned = sys::clone(sys::CLONE_NEWNS | sys::CLONE_NEWPID, false, None);
@@ -53,18 +106,14 @@ fn build_from(home: &Home, recipe: &[u8]) -> core::result::Result<Fd, Failure> {
         sys::exit(0);
     }
     sys::close(theirs);
-    let result = match cloned {
-        Ok(Cloned::Parent { pid, .. }) => {
-            let result = collect(home, ours, pid);
+    match cloned {
+        Ok(Cloned::Parent { pid, .. }) => Ok((pid, ours)),
+        Ok(Cloned::Child) => Err(Errno::EINVAL),
+        Err(errno) => {
             sys::close(ours);
-            let _ = sys::reap(pid, true);
-            return result;
+            Err(errno)
         }
-        Ok(Cloned::Child) => Err(Errno::EINVAL.into()),
-        Err(errno) => Err(errno.into()),
-    };
-    sys::close(ours);
-    result
+    }
 }
 
 fn collect(home: &Home, answer: Fd, pid: i32) -> core::result::Result<Fd, Failure> {
@@ -167,9 +216,11 @@ impl Builder {
         Ok(())
     }
 
-    /// What `path` leads to inside the new root, links included, whatever they say.
+    /// What is at `path` inside the new root. No link is followed: host and warden must mean the
+    /// same place.
     fn resolve(&self, path: &[u8]) -> Result<Fd> {
-        sys::open_how(self.root, path, O_PATH, RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS)
+        let resolve = RESOLVE_IN_ROOT | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS;
+        sys::open_how(self.root, path, O_PATH, resolve)
     }
 
     fn mount(&self, mount: Fd, path: &[u8]) -> Result<()> {

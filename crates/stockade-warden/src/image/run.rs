@@ -2,12 +2,12 @@
 
 use crate::board::Board;
 use crate::groups::Groups;
-use crate::serve::{PIDFD, State, WATCH, key};
+use crate::serve::{PIDFD, SOCKET, State, WATCH, key};
 use crate::setup::{self, Birth};
 use crate::slots::Slots;
 use crate::sys::{
-    self, CLONE_NEWIPC, CLONE_NEWNET, CLONE_NEWNS, CLONE_NEWPID, CLONE_NEWUTS, Cloned, EPOLLIN,
-    EPOLLPRI, Errno, Fd, O_RDONLY, Result,
+    self, CLONE_NEWIPC, CLONE_NEWNET, CLONE_NEWNS, CLONE_NEWPID, CLONE_NEWUTS, Cloned, EPOLLET,
+    EPOLLIN, EPOLLPRI, Errno, Fd, O_RDONLY, Result,
 };
 use crate::text::Text;
 use crate::wire::board::{Step, Word};
@@ -116,6 +116,7 @@ impl State {
             board,
             plan,
             vectors,
+            proc: self.home.proc,
             warden: self.home.own,
             socket,
             streams,
@@ -182,6 +183,8 @@ impl State {
         let requested = self.board(taken.run).get(Word::TimeRequest);
         let watches = self.watch(taken.run, plan, &taken.groups);
         let _ = sys::epoll_add(self.epoll, pidfd, EPOLLIN, key(PIDFD, taken.run));
+        // Nothing but its end is of interest: init may not be able to hear it yet.
+        let _ = sys::epoll_add(self.epoll, socket, EPOLLET, key(SOCKET, taken.run));
         if let Some(entry) = self.plans.get_mut(taken.plan) {
             entry.runs += 1;
         }
@@ -249,6 +252,8 @@ impl State {
             self.account(board, &groups, plan, &reaped);
             board.report(socket);
         }
+        // Its end would otherwise be told of again, and taken for that of the place's next run.
+        sys::epoll_remove(self.epoll, socket);
         [socket, pidfd].into_iter().for_each(sys::close);
         watches.into_iter().filter(|fd| *fd != 0).for_each(sys::close);
         self.slots.release(slot);

@@ -93,7 +93,7 @@ fn each_number(home: &Home, path: &[u8], mut take: impl FnMut(Fd, u64)) {
 
 fn children_of_task(dir: Fd, task: u64, queue: &mut [i32], end: &mut usize) {
     let path = Text::<40>::new().number(task).push(b"/children\0");
-    let mut buffer = [0u8; 4096];
+    let mut buffer = [0u8; 32 << 10];
     let Ok(list) = sys::read_file(dir, path.bytes(), &mut buffer) else { return };
     for pid in list.split(|byte| *byte == b' ').filter_map(text::number) {
         if let Some(place) = queue.get_mut(*end) {

@@ -5,13 +5,13 @@ use core::sync::atomic::AtomicU64;
 use crate::board::Board;
 use crate::groups::Groups;
 use crate::plans::PlanEntry;
-use crate::roots;
+use crate::roots::Building;
 use crate::run::Run;
 use crate::settle::{self, Home};
 use crate::slots::Slots;
 use crate::spares::Spares;
 use crate::sys::{self, CLONE_NEWNS, EPOLLIN, Errno, Event, Fd, Result};
-use crate::wire::board::WORDS;
+use crate::wire::board::{Stop, WORDS};
 use crate::wire::request::{
     Census, MAX_PLANS, MAX_ROOTS, MAX_RUNS, Operation, PACKET_WORDS, Packet, Reply, VERSION,
 };
@@ -20,7 +20,9 @@ use crate::{HOST, sys::Received};
 /// Kinds of epoll keys; the rest of a key is a run's index.
 pub const PIDFD: u64 = 1;
 pub const HOST_END: u64 = 2;
-pub const WATCH: u64 = 3;
+pub const SOCKET: u64 = 3;
+pub const ROOT: u64 = 4;
+pub const WATCH: u64 = 5;
 
 /// An epoll key.
 pub const fn key(kind: u64, index: usize) -> u64 {
@@ -42,6 +44,7 @@ pub struct State {
     pub spares: Spares,
     pub plans: [PlanEntry; MAX_PLANS],
     roots: [Fd; MAX_ROOTS],
+    building: Building,
     /// The root whose mount namespace the warden is in, plus one; 0 at home.
     in_root: usize,
     pub runs: [Run; MAX_RUNS],
@@ -92,10 +95,17 @@ impl State {
                     0 => {}
                     PIDFD => self.finish(index),
                     HOST_END => self.leave(),
+                    SOCKET => self.stop(index, Stop::Cancelled, 0),
+                    ROOT => self.root_is_built(),
                     _ => self.alarm(index, kind - WATCH),
                 }
             }
-            next = self.look(sys::now());
+            let now = sys::now();
+            next = self.look(now);
+            if self.building.is_on() && self.building.until <= now {
+                self.building.abandon();
+                answer(Err((0, u64::from(u32::MAX), Errno::ETIMEDOUT)));
+            }
             if count == 0 {
                 self.keep_house();
             }
@@ -109,7 +119,8 @@ impl State {
         }
         let now = sys::now();
         let dig = (self.buried != 0).then_some(self.dig_at);
-        let due = [next, dig].into_iter().flatten().min();
+        let build = self.building.is_on().then_some(self.building.until);
+        let due = [next, dig, build].into_iter().flatten().min();
         due.map(|due| due.saturating_sub(now))
     }
 
@@ -163,15 +174,35 @@ impl State {
         sys::pid() as u64
     }
 
+    /// Begins to build a root; the answer comes when it is done.
     fn make_root(&mut self, index: usize, fds: &[Fd]) {
         let free = self.roots.get(index).is_some_and(|root| *root == 0);
-        let (Some(recipe), true) = (fds.first(), free) else {
+        let (Some(recipe), true) = (fds.first(), free && !self.building.is_on()) else {
             return answer(Err((0, 0, Errno::EPROTO)));
         };
-        let built = self.go_home().map_err(roots::Failure::from);
-        match built.and_then(|()| roots::build(&self.home, *recipe)) {
+        let begun = self.go_home().and_then(|()| self.building.begin(*recipe, index));
+        let watched = begun.and_then(|()| {
+            sys::epoll_add(self.epoll, self.building.answer, EPOLLIN, key(ROOT, index))
+        });
+        if let Err(errno) = watched {
+            if self.building.is_on() {
+                self.building.abandon();
+            }
+            answer(Err((0, u64::from(u32::MAX), errno)));
+        }
+    }
+
+    /// Takes over a root that was built, or says why it was not.
+    fn root_is_built(&mut self) {
+        if !self.building.is_on() {
+            return;
+        }
+        let index = self.building.index;
+        match self.building.finish(&self.home) {
             Ok(root) => {
-                self.roots[index] = root;
+                if let Some(place) = self.roots.get_mut(index) {
+                    *place = root;
+                }
                 answer(Ok((0, 0)));
             }
             Err(failure) => answer(Err((0, u64::from(failure.item), failure.errno))),

@@ -8,7 +8,7 @@ use crate::groups::Groups;
 use crate::init::{self, Disks};
 use crate::sys::{
     self, Cloned, Errno, Fd, NODEV, NOEXEC, NOSUID, O_DIRECTORY, O_PATH, RDONLY, RESOLVE_IN_ROOT,
-    RESOLVE_NO_MAGICLINKS, Result, S_IFDIR, S_IFMT,
+    RESOLVE_NO_MAGICLINKS, RESOLVE_NO_SYMLINKS, Result, S_IFDIR, S_IFMT,
 };
 use crate::text::Text;
 use crate::wire::board::{Space, Step, Word};
@@ -21,6 +21,8 @@ pub struct Birth {
     pub plan: Plan<'static>,
     /// Argument vector and environment.
     pub vectors: (usize, usize),
+    /// `/proc` of the warden.
+    pub proc: Fd,
     /// The warden, to see whether it still lives.
     pub warden: Fd,
     /// The run's socket.
@@ -102,9 +104,10 @@ fn build(birth: &Birth, disks: &mut Disks) -> Result<()> {
     Ok(())
 }
 
-/// Opens a place inside, whatever the links on the way say.
+/// Opens a place inside. No link is followed: host and warden must mean the same place.
 fn resolve(root: Fd, path: &[u8]) -> Result<Fd> {
-    sys::open_how(root, path, O_PATH, RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS)
+    let resolve = RESOLVE_IN_ROOT | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS;
+    sys::open_how(root, path, O_PATH, resolve)
 }
 
 fn mount(root: Fd, mount: Fd, path: &[u8]) -> Result<()> {

@@ -115,7 +115,7 @@ impl State {
             } else if tasks != 0 && seen.tasks > tasks {
                 self.stop(index, Stop::Processes, seen.tasks);
             }
-            wait = if seen.resident > limit / 2 { SAMPLE_NEAR } else { SAMPLE_FAR };
+            wait = if limit != 0 && seen.resident > limit / 2 { SAMPLE_NEAR } else { SAMPLE_FAR };
         }
         // Not every kernel tells when a task was refused: 6.11 to 6.18 at least do not on version 1.
         if !plan.section(Section::Watches).is_empty() {

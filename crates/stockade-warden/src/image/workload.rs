@@ -6,6 +6,9 @@ use crate::sys::{self, AT_FDCWD, CLONE_NEWCGROUP, CLONE_NEWUSER, Errno, O_PATH, 
 use crate::wire::board::{Space, Step, Word};
 use crate::wire::plan::{NO_WORD, Net, Number, Plan, Rlimit, Rule, Section};
 
+/// How much sooner than others the kernel picks the workload when the host is out of memory.
+const OOM_SCORE: &[u8] = b"500";
+
 /// Becomes the program, or ends with the failed step on the board.
 pub fn become_program(birth: &Birth) -> ! {
     birth.board.stamp(Word::TimeFork);
@@ -29,6 +32,10 @@ fn close_doors(birth: &Birth) -> Result<()> {
         Err(Errno::EINVAL) => {}
         Err(errno) => return Err(errno),
     }
+
+    // The host should lose a workload before anything of its own; never the other way round. It may
+    // be more than is allowed to be taken back, or less than there was.
+    let _ = sys::write_file(birth.proc, b"self/oom_score_adj\0", OOM_SCORE);
 
     board.begin(Step::EnterUser);
     sys::enter_namespace(birth.user, CLONE_NEWUSER)?;
@@ -67,6 +74,10 @@ fn close_doors(birth: &Birth) -> Result<()> {
     rlimits(board, plan)?;
     board.set(Word::ReadPid, sys::pid() as u64);
 
+    // Init has less to do and is there first, nearly always.
+    while board.get(Word::InitReady) == 0 {
+        sys::pause(20_000);
+    }
     board.begin(Step::Seccomp);
     let filter = plan.section(Section::Filter);
     if !filter.is_empty() {

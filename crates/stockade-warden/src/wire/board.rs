@@ -97,6 +97,8 @@ pub enum Word {
     TimeEnd,
     /// When nothing of the run was alive.
     TimeDead,
+    /// One once init has given up what it does not need; the program waits for that.
+    InitReady,
 }
 
 /// A namespace of a sandbox, for [`Word::ReadSpaces`].

@@ -191,6 +191,10 @@ impl<'a> Tmpfs<'a> {
     }
 }
 
+/// Most writable in-memory filesystems of a plan that have a size of their own, and the one that
+/// the others share.
+pub const MAX_DISKS: usize = 32;
+
 /// Most binds of a plan.
 pub const MAX_BINDS: usize = 32;
 

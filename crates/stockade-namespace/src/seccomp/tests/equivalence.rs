@@ -85,7 +85,7 @@ fn every_number_gets_what_the_rules_say() {
     for (profile, sockets) in SHAPES {
         let rules = Rules::new(profile, sockets);
         for arch in ARCHES {
-            let program = filter_for(arch, profile, sockets);
+            let program = filter_for(arch, &Rules::new(profile, sockets));
             let plain = 0..=newest(arch) + 64;
             for number in plain.clone().chain(plain.map(|n| n | 0x4000_0000)).chain([u32::MAX]) {
                 let decision = look_up(arch, &rules, number);
@@ -105,7 +105,7 @@ fn checked_calls_get_what_the_rules_say_for_pairs_of_values() {
     for (profile, sockets) in SHAPES {
         let rules = Rules::new(profile, sockets);
         for arch in ARCHES {
-            let program = filter_for(arch, profile, sockets);
+            let program = filter_for(arch, &Rules::new(profile, sockets));
             for (number, name) in arch.calls() {
                 let decision = rules.decision(name);
                 let Decision::Checked(_) = decision else { continue };
@@ -126,7 +126,7 @@ fn checked_calls_get_what_the_rules_say_for_pairs_of_values() {
 fn programs_are_valid_and_their_paths_short() {
     for (profile, sockets) in SHAPES {
         for arch in ARCHES {
-            let program = filter_for(arch, profile, sockets);
+            let program = filter_for(arch, &Rules::new(profile, sockets));
             assert_valid(&program);
             assert!(program.len() < 400, "{} instructions", program.len());
             let steps: Vec<usize> = arch
@@ -146,7 +146,7 @@ fn arguments_are_read_only_where_they_decide() {
     for (profile, sockets) in SHAPES {
         let rules = Rules::new(profile, sockets);
         for arch in ARCHES {
-            let program = filter_for(arch, profile, sockets);
+            let program = filter_for(arch, &Rules::new(profile, sockets));
             for (number, name) in arch.calls() {
                 let checked = matches!(rules.decision(name), Decision::Checked(_));
                 let outcome = run(&program, &call(arch, number, [0; 6]));
@@ -199,7 +199,7 @@ proptest! {
     ) {
         let (profile, sockets) = SHAPES[shape];
         let decision = look_up(ARCHES[arch], &Rules::new(profile, sockets), number);
-        let program = filter_for(ARCHES[arch], profile, sockets);
+        let program = filter_for(ARCHES[arch], &Rules::new(profile, sockets));
         let outcome = run(&program, &call(ARCHES[arch], number, args));
         prop_assert_eq!(outcome.value, decide(decision, &args).code());
     }

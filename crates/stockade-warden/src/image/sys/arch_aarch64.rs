@@ -80,6 +80,11 @@ pub mod nr {
     pub const SETHOSTNAME: usize = 161;
     pub const GETRUSAGE: usize = 165;
     pub const UMASK: usize = 166;
+    pub const PERSONALITY: usize = 92;
+    pub const GETPRIORITY: usize = 141;
+    pub const SETPRIORITY: usize = 140;
+    pub const SCHED_SETSCHEDULER: usize = 119;
+    pub const IOPRIO_SET: usize = 30;
     pub const PRCTL: usize = 167;
     pub const GETPID: usize = 172;
     pub const SOCKET: usize = 198;

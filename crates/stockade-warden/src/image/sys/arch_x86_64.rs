@@ -71,6 +71,11 @@ pub mod nr {
     pub const CAPSET: usize = 126;
     pub const FSTATFS: usize = 138;
     pub const PIVOT_ROOT: usize = 155;
+    pub const PERSONALITY: usize = 135;
+    pub const GETPRIORITY: usize = 140;
+    pub const SETPRIORITY: usize = 141;
+    pub const SCHED_SETSCHEDULER: usize = 144;
+    pub const IOPRIO_SET: usize = 251;
     pub const PRCTL: usize = 157;
     pub const MOUNT: usize = 165;
     pub const UMOUNT2: usize = 166;

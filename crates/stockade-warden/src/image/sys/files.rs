@@ -152,25 +152,29 @@ pub fn read_file<'a>(dir: Fd, path: &[u8], buffer: &'a mut [u8]) -> Result<&'a [
     result.map(|len| buffer.get(..len).unwrap_or(&[]))
 }
 
-fn stat_of(nr: usize, args: [usize; 6], raw: &[u64; 18]) -> Result<Stat> {
-    // SAFETY: the callers put the address of `raw`, which is larger than the kernel's structure.
-    unsafe { call(nr, args) }?;
-    // SAFETY: reading what the kernel wrote; volatile, since `raw` is shared with the call above.
-    let word = |index: usize| unsafe { (&raw const raw[index]).read_volatile() };
-    let mode = (word(STAT_MODE.0) >> STAT_MODE.1) as u32;
-    Ok(Stat { device: word(0), inode: word(1), mode, size: word(6) })
+/// Room for the kernel's `struct stat`, which is smaller on both architectures.
+type RawStat = [u64; 18];
+
+impl Stat {
+    fn of(raw: &RawStat) -> Self {
+        let mode = (raw[STAT_MODE.0] >> STAT_MODE.1) as u32;
+        Self { device: raw[0], inode: raw[1], mode, size: raw[6] }
+    }
 }
 
 pub fn stat_fd(fd: Fd) -> Result<Stat> {
-    let mut raw = [0u64; 18];
-    let at = raw.as_mut_ptr() as usize;
-    stat_of(nr::FSTAT, [fd as usize, at, 0, 0, 0, 0], &raw)
+    let mut raw: RawStat = [0; 18];
+    // SAFETY: writes one stat into the room for it.
+    unsafe { call(nr::FSTAT, [fd as usize, raw.as_mut_ptr() as usize, 0, 0, 0, 0]) }?;
+    Ok(Stat::of(&raw))
 }
 
 pub fn stat_at(dir: Fd, path: &[u8]) -> Result<Stat> {
-    let mut raw = [0u64; 18];
-    let at = raw.as_mut_ptr() as usize;
-    stat_of(nr::NEWFSTATAT, [dir as usize, c_path(path)?, at, 0, 0, 0], &raw)
+    let mut raw: RawStat = [0; 18];
+    let args = [dir as usize, c_path(path)?, raw.as_mut_ptr() as usize, 0, 0, 0];
+    // SAFETY: reads the path up to its NUL and writes one stat into the room for it.
+    unsafe { call(nr::NEWFSTATAT, args) }?;
+    Ok(Stat::of(&raw))
 }
 
 pub fn stat_fs(fd: Fd) -> Result<StatFs> {
@@ -259,7 +263,8 @@ pub struct Event {
 
 pub const EPOLLIN: u32 = 0x1;
 pub const EPOLLPRI: u32 = 0x2;
-pub const EPOLLERR: u32 = 0x8;
+/// Tell once of each change.
+pub const EPOLLET: u32 = 1 << 31;
 
 pub fn epoll_create() -> Result<Fd> {
     // SAFETY: takes a number; EPOLL_CLOEXEC.
@@ -271,6 +276,13 @@ pub fn epoll_add(epoll: Fd, fd: Fd, events: u32, data: u64) -> Result<()> {
     let at = &raw const event as usize;
     // SAFETY: reads one event.
     unsafe { call(nr::EPOLL_CTL, [epoll as usize, EPOLL_CTL_ADD, fd as usize, at, 0, 0]) }.map(drop)
+}
+
+/// Forgets a descriptor. Closing it is not enough while a clone of this process holds it too.
+pub fn epoll_remove(epoll: Fd, fd: Fd) {
+    const EPOLL_CTL_DEL: usize = 2;
+    // SAFETY: takes numbers; this operation reads no event.
+    let _ = unsafe { call(nr::EPOLL_CTL, [epoll as usize, EPOLL_CTL_DEL, fd as usize, 0, 0, 0]) };
 }
 
 /// Waits for events, at most `timeout` nanoseconds; `None` waits for ever.

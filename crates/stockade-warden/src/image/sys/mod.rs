@@ -41,6 +41,7 @@ impl Errno {
     pub const EROFS: Self = Self(30);
     pub const ENOSYS: Self = Self(38);
     pub const EPROTO: Self = Self(71);
+    pub const ETIMEDOUT: Self = Self(110);
     pub const ESTALE: Self = Self(116);
 }
 

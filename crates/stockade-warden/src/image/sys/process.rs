@@ -104,6 +104,12 @@ pub fn new_session() -> Result<()> {
     unsafe { plain(nr::SETSID, []) }.map(drop)
 }
 
+/// Sends SIGKILL to a child that was not reaped yet.
+pub fn kill(pid: i32) {
+    // SAFETY: takes numbers.
+    let _ = unsafe { plain(nr::KILL, [pid as usize, SIGKILL]) };
+}
+
 /// Sends SIGKILL to every process of this pid namespace but its init, which is the caller.
 pub fn kill_all_others() {
     // SAFETY: takes numbers.
@@ -261,6 +267,25 @@ fn rlimit(resource: u32) -> Result<[u64; 2]> {
     // SAFETY: writes one pair of limits.
     unsafe { call(nr::PRLIMIT64, args) }?;
     Ok(old)
+}
+
+/// Undoes what a host may have arranged for itself and no workload may inherit: real-time
+/// scheduling, a raised priority, a weakened address space.
+pub fn ordinary_scheduling() {
+    const PRIO_PROCESS: usize = 0;
+    let priority = [0u32];
+    // SAFETY: reads one sched_param; SCHED_OTHER.
+    let _ = unsafe { call(nr::SCHED_SETSCHEDULER, [0, 0, priority.as_ptr() as usize, 0, 0, 0]) };
+    // The call answers 20 minus the nice value.
+    // SAFETY: takes numbers.
+    if unsafe { plain(nr::GETPRIORITY, [PRIO_PROCESS, 0]) }.is_ok_and(|value| value > 20) {
+        // SAFETY: takes numbers.
+        let _ = unsafe { plain(nr::SETPRIORITY, [PRIO_PROCESS, 0, 0]) };
+    }
+    // SAFETY: takes numbers; IOPRIO_WHO_PROCESS, no class.
+    let _ = unsafe { plain(nr::IOPRIO_SET, [1, 0, 0]) };
+    // SAFETY: takes a number; PER_LINUX.
+    let _ = unsafe { plain(nr::PERSONALITY, [0]) };
 }
 
 /// As many descriptors as the hard limit allows.
