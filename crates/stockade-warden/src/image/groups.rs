@@ -20,7 +20,12 @@ pub struct Groups {
     joins: [Fd; MAX_GROUPS],
     /// The directory on the version-2 hierarchy, for a child to be born in.
     pub unified: Fd,
+    /// What was read back after the limits were written: board word and value.
+    read_back: [(usize, u64); MAX_READ_BACK],
 }
+
+/// Most limits that are read back.
+const MAX_READ_BACK: usize = 8;
 
 fn name(id: u64) -> Text<32> {
     Text::new().push(b"r").number(id).push(b"\0")
@@ -34,6 +39,7 @@ impl Groups {
         dirs: [0; MAX_GROUPS],
         joins: [0; MAX_GROUPS],
         unified: 0,
+        read_back: [(0, 0); MAX_READ_BACK],
     };
 
     /// Makes the groups of a plan and writes their limits.
@@ -68,7 +74,23 @@ impl Groups {
                 self.joins[at] = sys::open_at(self.dirs[at], b"cgroup.procs\0", O_WRONLY, 0)?;
             }
         }
-        self.write_limits(plan)
+        self.write_limits(plan)?;
+        let mut values = [(0, 0); MAX_READ_BACK];
+        let mut places = values.iter_mut();
+        self.each_counter(plan, when::START, |word, value| {
+            if let Some(place) = places.next() {
+                *place = (word, value);
+            }
+        });
+        self.read_back = values;
+        Ok(())
+    }
+
+    /// Puts what was read back onto the board.
+    pub fn show_limits(&self, board: Board) {
+        for (word, value) in self.read_back.into_iter().filter(|(word, _)| *word != 0) {
+            board.set_index(word, value);
+        }
     }
 
     fn write_limits(&self, plan: Plan<'_>) -> Result<()> {

@@ -104,7 +104,7 @@ impl State {
                 None => self.make_groups(plan)?,
             };
         }
-        taken.groups.count(plan, when::START, board);
+        taken.groups.show_limits(board);
 
         board.begin(Step::Binds);
         let id_maps = self.id_maps(plan, slot)?;
@@ -220,6 +220,8 @@ impl State {
             let data = key(WATCH + index as u64, run);
             if !watch.eventfd {
                 fds[index * 2] = file;
+                // A file that was never read counts as changed.
+                let _ = sys::read_start(file, &mut [0; 256]);
                 let _ = sys::epoll_add(self.epoll, file, EPOLLPRI, data);
                 continue;
             }

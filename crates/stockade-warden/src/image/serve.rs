@@ -11,7 +11,7 @@ use crate::settle::{self, Home};
 use crate::slots::Slots;
 use crate::spares::Spares;
 use crate::sys::{self, CLONE_NEWNS, EPOLLIN, Errno, Event, Fd, Result};
-use crate::wire::board::{Stop, WORDS};
+use crate::wire::board::WORDS;
 use crate::wire::request::{
     Census, MAX_PLANS, MAX_ROOTS, MAX_RUNS, Operation, PACKET_WORDS, Packet, Reply, VERSION,
 };
@@ -29,6 +29,9 @@ pub const fn key(kind: u64, index: usize) -> u64 {
     kind << 32 | index as u64
 }
 
+/// How long nothing must happen before work is done that nobody waits for: a sandbox that was just
+/// cloned may be waiting for this very processor.
+const IDLE: u64 = 120_000;
 /// How long a cgroup that was busy is left alone before it is removed.
 const BUSY_PAUSE: u64 = 2_000_000;
 /// Requests answered before other events are looked at.
@@ -95,7 +98,7 @@ impl State {
                     0 => {}
                     PIDFD => self.finish(index),
                     HOST_END => self.leave(),
-                    SOCKET => self.stop(index, Stop::Cancelled, 0),
+                    SOCKET => self.hung_up(index),
                     ROOT => self.root_is_built(),
                     _ => self.alarm(index, kind - WATCH),
                 }
@@ -115,7 +118,7 @@ impl State {
     /// How long to wait for events.
     fn patience(&self, next: Option<u64>) -> Option<u64> {
         if self.wants_spare != 0 {
-            return Some(0);
+            return Some(IDLE);
         }
         let now = sys::now();
         let dig = (self.buried != 0).then_some(self.dig_at);

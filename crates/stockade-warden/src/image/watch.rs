@@ -65,6 +65,13 @@ impl State {
         sys::kill_pidfd(run.pidfd);
     }
 
+    /// The host has let go of a run: it has its report, or wants none any more.
+    pub fn hung_up(&self, index: usize) {
+        if self.board(index).get(Word::TimeDead) == 0 {
+            self.stop(index, Stop::Cancelled, 0);
+        }
+    }
+
     /// Looks at every run that is due. Gives the time of the next look, if there is one.
     pub fn look(&mut self, now: u64) -> Option<u64> {
         let mut next: Option<u64> = None;
