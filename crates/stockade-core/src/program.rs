@@ -1,6 +1,8 @@
 //! [`Program`]: what runs.
 
 use std::ffi::{OsStr, OsString};
+use std::path::PathBuf;
+use std::sync::Arc;
 
 /// What runs inside a sandbox.
 ///
@@ -24,12 +26,26 @@ pub enum ProgramSource {
     /// A native executable, as seen from inside the sandbox: an absolute path, a path relative to
     /// the working directory, or a bare name looked up in the policy's `PATH`.
     Executable(OsString),
+    /// A WebAssembly module in a file of the host.
+    ModuleFile(PathBuf),
+    /// A WebAssembly module, by its bytes.
+    Module(Arc<[u8]>),
 }
 
 impl Program {
     /// A native executable: a path inside the sandbox, or a name looked up in its `PATH`.
     pub fn executable(name: impl AsRef<OsStr>) -> Self {
         Self { source: ProgramSource::Executable(name.as_ref().to_owned()), args: Vec::new() }
+    }
+
+    /// A WebAssembly module in a file of the host, which the sandbox reads and checks.
+    pub fn module_file(path: impl Into<PathBuf>) -> Self {
+        Self { source: ProgramSource::ModuleFile(path.into()), args: Vec::new() }
+    }
+
+    /// A WebAssembly module, by its bytes.
+    pub fn module(bytes: impl Into<Arc<[u8]>>) -> Self {
+        Self { source: ProgramSource::Module(bytes.into()), args: Vec::new() }
     }
 
     /// Adds arguments.

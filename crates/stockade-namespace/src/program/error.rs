@@ -12,6 +12,8 @@ use crate::rootfs::kind_of;
 pub(super) enum ProgramError {
     #[error("the program's name is empty")]
     Unnamed,
+    #[error("the program is a WebAssembly module, which the namespace backend does not run")]
+    Module,
     #[error("the program is not a native executable")]
     NotNative,
     #[error("`{key}` contains NUL")]
@@ -65,7 +67,7 @@ impl ProgramError {
             | Self::InterpreterMissing { .. } => ErrorKind::NotFound,
             Self::NotExecutable { .. } => ErrorKind::PermissionDenied,
             Self::Unreadable { source, .. } => kind_of(source),
-            Self::Wasm { .. } | Self::NotNative => ErrorKind::Unsupported,
+            Self::Wasm { .. } | Self::Module | Self::NotNative => ErrorKind::Unsupported,
             Self::Interpreter { source, .. } => source.kind(),
             _ => ErrorKind::InvalidPolicy,
         }
@@ -74,8 +76,9 @@ impl ProgramError {
     fn hint(&self) -> String {
         match self {
             Self::Unnamed => "name a program, or a path inside the sandbox".to_owned(),
-            Self::NotNative | Self::Wasm { .. } => {
-                "run it with the WebAssembly backend: `--backend wasm`".to_owned()
+            Self::NotNative => "name an executable, or a path inside the sandbox".to_owned(),
+            Self::Module | Self::Wasm { .. } => {
+                "run it with the wasm backend: `WasmSandbox`, or `--backend wasm`".to_owned()
             }
             Self::Nul { .. } => "the kernel ends strings at NUL; remove it".to_owned(),
             Self::TooLong { .. } | Self::TooMuch { .. } => {

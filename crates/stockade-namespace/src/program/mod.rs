@@ -47,8 +47,12 @@ pub(crate) fn find(view: &View, program: &Program, process: &Process) -> Result<
 }
 
 fn locate(view: &View, program: &Program, process: &Process) -> Result<Found, ProgramError> {
-    let ProgramSource::Executable(name) = &program.source else {
-        return Err(ProgramError::NotNative);
+    let name = match &program.source {
+        ProgramSource::Executable(name) => name,
+        ProgramSource::Module(_) | ProgramSource::ModuleFile(_) => {
+            return Err(ProgramError::Module);
+        }
+        _ => return Err(ProgramError::NotNative),
     };
     check_strings(name, program, process)?;
     check_work_dir(view, process)?;

@@ -137,6 +137,15 @@ fn what_is_no_program_is_named() {
 }
 
 #[test]
+fn a_module_is_referred_to_the_backend_that_runs_it() {
+    for program in [Program::module_file("/job.wasm"), Program::module(*b"\0asm\x01\0\0\0")] {
+        let found = find_in(Base::System, Vec::new(), &program, &Process::default());
+        let error = refused(found, ErrorKind::Unsupported, &["WebAssembly module"]);
+        assert!(error.hint().is_some_and(|hint| hint.contains("run it with the wasm backend")));
+    }
+}
+
+#[test]
 fn scripts_need_their_interpreters() {
     let tree = TempDir::tree();
     tree.file("bin/true", elf(None), 0o755);
