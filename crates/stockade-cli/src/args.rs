@@ -22,7 +22,7 @@ Examples:
 
 const STATUS: &str = "\
 Exit status:
-  the program's own; 128 + N if signal N killed it
+  the program's own; 128 + N if signal N killed it; 134 if a WebAssembly module trapped
   124  a limit or a refusal stopped it (one line on standard error says which)
   125  Stockade could not start it: bad policy, unmet control, missing program
   2    the command line was misused
@@ -40,6 +40,7 @@ Examples:
   stockade run --memory 64MiB --cpu-time 2s --ro ./data:/data -- python3 /data/job.py
   stockade run --base empty --ro ./solution:/solution --syscalls strict -- /solution < input.txt
   stockade run --rw .:/src --cwd /src --best-effort memory --report - -- make
+  stockade run --fuel 1000000000 ./job.wasm < input.txt
 ";
 
 /// Run programs you do not trust.
@@ -102,7 +103,8 @@ pub(crate) enum BackendArg {
 
 #[derive(Debug, Args)]
 pub(crate) struct RunArgs {
-    /// The program: a path inside the sandbox, or a name looked up in its PATH
+    /// The program: a path inside the sandbox, or a name looked up in its PATH; for WebAssembly a
+    /// module, which is a file of the host
     #[arg(value_name = "PROGRAM")]
     pub(crate) program: OsString,
 
@@ -110,7 +112,8 @@ pub(crate) struct RunArgs {
     #[arg(value_name = "ARGS", trailing_var_arg = true, allow_hyphen_values = true)]
     pub(crate) args: Vec<OsString>,
 
-    /// What runs it: namespaces for native programs, or WebAssembly; the report says which
+    /// What runs it: `auto` takes `wasm` if PROGRAM is a path, or a name ending in `.wasm`, of a
+    /// WebAssembly module on the host, and `namespace` otherwise; the report says which
     #[arg(long, value_name = "BACKEND", default_value = "auto")]
     pub(crate) backend: BackendArg,
 

@@ -8,6 +8,7 @@ use comfy_table::{ContentArrangement, LineStyle, Table, TableStyle};
 use serde::Serialize;
 use stockade::{
     Ability, Control, ErrorKind, NamespaceSandbox, Policy, Program, Result, Sandbox, Support,
+    WasmSandbox,
 };
 
 use crate::exit::Exit;
@@ -66,19 +67,37 @@ fn findings() -> Findings {
             arch: std::env::consts::ARCH,
             kernel: kernel.map(|release| release.trim().to_owned()),
         },
-        backends: vec![backend("namespace", NamespaceSandbox::new().and_then(tried))],
+        backends: vec![
+            backend("namespace", NamespaceSandbox::new().and_then(tried_native)),
+            backend("wasm", WasmSandbox::new().and_then(tried_wasm)),
+        ],
     }
 }
 
-/// A backend that has really run something: only then does every wall stand.
-fn tried<S: Sandbox>(sandbox: S) -> Result<S> {
-    let mut policy = Policy::default();
-    policy.best_effort.extend(Control::ALL);
-    match sandbox.run(&policy, &Program::executable("true")) {
+/// A module with an empty function `_start`.
+const EMPTY: &[u8] = b"\0asm\x01\0\0\0\
+    \x01\x04\x01\x60\0\0\
+    \x03\x02\x01\0\
+    \x07\x0a\x01\x06_start\0\0\
+    \x0a\x04\x01\x02\0\x0b";
+
+fn tried_native(sandbox: NamespaceSandbox) -> Result<NamespaceSandbox> {
+    match tried(&sandbox, &Program::executable("true")) {
         // A host without the program says nothing about the walls.
         Err(error) if error.kind() != ErrorKind::NotFound => Err(error),
         _ => Ok(sandbox),
     }
+}
+
+fn tried_wasm(sandbox: WasmSandbox) -> Result<WasmSandbox> {
+    tried(&sandbox, &Program::module(EMPTY)).map(|()| sandbox)
+}
+
+/// Really runs something: only then does every wall stand.
+fn tried(sandbox: &dyn Sandbox, program: &Program) -> Result<()> {
+    let mut policy = Policy::default();
+    policy.best_effort.extend(Control::ALL);
+    sandbox.run(&policy, program).map(drop)
 }
 
 fn backend(name: &str, sandbox: Result<impl Sandbox>) -> BackendFindings {

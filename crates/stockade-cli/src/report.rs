@@ -17,10 +17,18 @@ pub(crate) fn exit(verdict: &Verdict) -> Exit {
     }
 }
 
-/// Why the program was stopped; `None` when it ended by itself.
-pub(crate) fn stopped(verdict: &Verdict) -> Option<String> {
+/// What there is to say about how the program ended; nothing when it ended by itself.
+pub(crate) fn last_line(verdict: &Verdict) -> Option<String> {
     match verdict {
-        Verdict::Exited { .. } | Verdict::Signaled { .. } => None,
+        Verdict::Trapped { trap, .. } => Some(format!("trapped: {trap}")),
+        _ => stopped(verdict).map(|reason| format!("stopped: {reason}")),
+    }
+}
+
+/// Why the program was stopped; `None` when nothing stopped it.
+fn stopped(verdict: &Verdict) -> Option<String> {
+    match verdict {
+        Verdict::Exited { .. } | Verdict::Signaled { .. } | Verdict::Trapped { .. } => None,
         Verdict::Limit { control, limit, observed } => {
             Some(limit_reached(*control, *limit, *observed))
         }
@@ -28,7 +36,6 @@ pub(crate) fn stopped(verdict: &Verdict) -> Option<String> {
             Some(format!("system call refused ({detail})"))
         }
         Verdict::Denied { control, detail } => Some(format!("refused by {control} ({detail})")),
-        Verdict::Trapped { trap, .. } => Some(format!("trapped: {trap}")),
         Verdict::Cancelled => Some("cancelled".to_owned()),
         _ => Some("for a reason this version does not know".to_owned()),
     }

@@ -4,7 +4,7 @@ use std::fs::File;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
-use stockade::{Control, Error, ErrorKind, Prepared, Program, Report, Result, Stdio, Verdict};
+use stockade::{Control, Error, ErrorKind, Prepared, Report, Result, Stdio, Verdict};
 
 use crate::args::RunArgs;
 use crate::exit::{self, Exit, OutputError};
@@ -19,7 +19,7 @@ pub(crate) fn run(args: &RunArgs) -> Result<Exit, Exit> {
 
 fn attempt(args: &RunArgs) -> Result<Exit> {
     let policy = policy::of(args)?;
-    let program = Program::executable(&args.program).args(&args.args);
+    let program = backend::program(args.backend, &args.program).args(&args.args);
     let sandbox = backend::open(args.backend, &program)?;
     let prepared = sandbox.prepare(&policy, &program)?;
     // A report that cannot be written is better known before the run than after it.
@@ -65,8 +65,8 @@ fn conclude(report: &Report, failure: Option<Failure>, signal: Option<i32>) -> R
     for line in report::truncations(report) {
         exit::say(&line);
     }
-    if let Some(reason) = report::stopped(&report.verdict) {
-        exit::say(&format!("stopped: {reason}"));
+    if let Some(line) = report::last_line(&report.verdict) {
+        exit::say(&line);
     }
     Ok(report::exit(&report.verdict))
 }

@@ -5,7 +5,7 @@ use std::fmt;
 use stockade_core::{Error, ErrorKind, Program, ProgramSource, Result, Sandbox};
 
 /// A sandbox of the backend that suits `program`, with what this build has: namespaces for a
-/// native executable.
+/// native executable, wasmtime for a WebAssembly module.
 ///
 /// Make one and use it for many programs of the same kind; [`Report::backend`] says which it was.
 ///
@@ -23,12 +23,15 @@ use stockade_core::{Error, ErrorKind, Program, ProgramSource, Result, Sandbox};
 /// # fn main() -> stockade::Result<()> {
 /// let sandbox = stockade::auto(&Program::executable("true"))?;
 /// assert_eq!(sandbox.support().backend, "namespace");
+/// let sandbox = stockade::auto(&Program::module_file("job.wasm"))?;
+/// assert_eq!(sandbox.support().backend, "wasm");
 /// # Ok(())
 /// # }
 /// ```
 pub fn auto(program: &Program) -> Result<Box<dyn Sandbox>> {
     match program.source {
         ProgramSource::Executable(_) => native(),
+        ProgramSource::Module(_) | ProgramSource::ModuleFile(_) => module(),
         _ => Err(missing("programs of this kind")),
     }
 }
@@ -41,6 +44,16 @@ fn native() -> Result<Box<dyn Sandbox>> {
 #[cfg(not(feature = "namespace"))]
 fn native() -> Result<Box<dyn Sandbox>> {
     Err(missing("native programs").with_hint("build it with the feature `namespace`"))
+}
+
+#[cfg(feature = "wasm")]
+fn module() -> Result<Box<dyn Sandbox>> {
+    Ok(Box::new(stockade_wasm::WasmSandbox::new()?))
+}
+
+#[cfg(not(feature = "wasm"))]
+fn module() -> Result<Box<dyn Sandbox>> {
+    Err(missing("WebAssembly modules").with_hint("build it with the feature `wasm`"))
 }
 
 fn missing(programs: &'static str) -> Error {

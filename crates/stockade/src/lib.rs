@@ -1,9 +1,9 @@
 //! Run code you do not trust: one policy, one report.
 //!
 //! Stockade is `subprocess.run` for programs nobody vouches for. A [`Policy`] says what a program
-//! may use and see; a backend runs it behind walls of the kernel; a [`Report`] says why it ended,
-//! what it used, and which mechanism enforced each limit. There is no daemon and no image to
-//! build, and it works as root and as an ordinary user.
+//! may use and see; a backend runs it behind walls of the kernel, or in a WebAssembly engine; a
+//! [`Report`] says why it ended, what it used, and which mechanism enforced each limit. There is no
+//! daemon and no image to build, and it works as root and as an ordinary user.
 //!
 //! # The smallest complete program
 //!
@@ -54,6 +54,7 @@
 //! | feature | default | adds |
 //! |---|---|---|
 //! | `namespace` | yes | `NamespaceSandbox`: native programs behind Linux namespaces |
+//! | `wasm` | yes | `WasmSandbox`: WebAssembly modules without files and network ([`manual::wasm`]); brings in wasmtime |
 //!
 //! A feature adds names and never changes what others do. Without any backend [`auto`] answers
 //! with [`ErrorKind::Unsupported`].
@@ -68,3 +69,6 @@ pub use stockade_core::*;
 #[cfg(feature = "namespace")]
 #[doc(inline)]
 pub use stockade_namespace::{Census, NamespaceSandbox};
+#[cfg(feature = "wasm")]
+#[doc(inline)]
+pub use stockade_wasm::WasmSandbox;

@@ -7,6 +7,7 @@
 //! | [`filesystem`] | which files a program sees, and how to give it more |
 //! | [`network`] | which network a program reaches |
 //! | [`privileges`] | as whom a program runs, and which system calls it has |
+//! | [`wasm`] | what a WebAssembly module gets, and what limits mean for it |
 //! | [`stdio`] | input, output, and reading along while a program runs |
 //! | [`verdicts`] | why a run ended, and which of two reasons wins |
 //! | [`receipt`] | what enforced each control, and what `best_effort` allows |
@@ -29,6 +30,9 @@ pub mod network {}
 
 #[doc = include_str!("manual/privileges.md")]
 pub mod privileges {}
+
+#[doc = include_str!("manual/wasm.md")]
+pub mod wasm {}
 
 #[doc = include_str!("manual/stdio.md")]
 pub mod stdio {}

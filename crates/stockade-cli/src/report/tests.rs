@@ -1,6 +1,6 @@
 use stockade::{Control, Verdict};
 
-use super::{exit, stopped};
+use super::{exit, last_line, stopped};
 use crate::exit::Exit;
 
 const MIB: u64 = 1 << 20;
@@ -52,10 +52,18 @@ fn a_refusal_says_what_was_refused() {
 }
 
 #[test]
+fn a_trap_is_told_as_an_abort_and_not_as_a_stop() {
+    let trapped = Verdict::Trapped { trap: "unreachable".to_owned(), backtrace: None };
+    assert_eq!(last_line(&trapped).as_deref(), Some("trapped: unreachable"));
+    assert_eq!(exit(&trapped), Exit::signal(6));
+    assert_eq!(last_line(&Verdict::Cancelled).as_deref(), Some("stopped: cancelled"));
+}
+
+#[test]
 fn a_program_that_ends_by_itself_was_not_stopped() {
     let killed = Verdict::Signaled { signal: "SIGSEGV".to_owned(), number: 11 };
-    assert_eq!(stopped(&Verdict::Exited { code: 7 }), None);
-    assert_eq!(stopped(&killed), None);
+    assert_eq!(last_line(&Verdict::Exited { code: 7 }), None);
+    assert_eq!(last_line(&killed), None);
     assert_eq!(exit(&Verdict::Exited { code: 7 }), Exit::program(7));
     assert_eq!(exit(&killed), Exit::signal(11));
     assert_eq!(exit(&Verdict::Cancelled), Exit::STOPPED);

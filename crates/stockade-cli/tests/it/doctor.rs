@@ -30,8 +30,13 @@ fn json_has_the_documented_shape() {
     let found: Value = serde_json::from_str(&outcome.stdout).expect("JSON");
     assert_eq!(found["version"], env!("CARGO_PKG_VERSION"));
     assert_eq!(found["host"]["arch"], std::env::consts::ARCH);
-    let backend = &found["backends"][0];
-    assert_eq!(backend["backend"], "namespace");
+    for (index, name) in ["namespace", "wasm"].into_iter().enumerate() {
+        has_the_documented_shape(&found["backends"][index], name);
+    }
+}
+
+fn has_the_documented_shape(backend: &Value, name: &str) {
+    assert_eq!(backend["backend"], name);
     assert_eq!(backend["available"], true, "{}", backend["error"]);
     let controls = backend["controls"].as_array().expect("a list");
     let names: Vec<_> = controls.iter().map(|control| control["control"].clone()).collect();

@@ -9,3 +9,4 @@ mod limits;
 mod misuse;
 mod policy_files;
 mod streams;
+mod wasm;

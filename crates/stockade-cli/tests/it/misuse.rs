@@ -54,13 +54,6 @@ fn a_senseless_policy_is_status_125_and_names_key_and_value() {
 }
 
 #[test]
-fn a_backend_that_is_not_built_in_is_status_125() {
-    let outcome = run(&["--backend", "wasm", "module.wasm"]);
-    assert_eq!(outcome.code, 125);
-    assert!(outcome.stderr.contains("has no WebAssembly backend"), "{outcome:?}");
-}
-
-#[test]
 fn what_cannot_be_started_is_status_125_and_named() {
     let cases = [
         (&["no-such-program"][..], "no-such-program"),
