@@ -7,8 +7,8 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 /// The crates whose integration tests also run as an unprivileged user.
-const ROOTLESS: [&str; 4] =
-    ["stockade-namespace", "stockade", "stockade-conformance", "stockade-cli"];
+const ROOTLESS: [&str; 5] =
+    ["stockade-namespace", "stockade-wasm", "stockade", "stockade-conformance", "stockade-cli"];
 
 /// Executables, each by a name for the reader.
 #[derive(Default)]

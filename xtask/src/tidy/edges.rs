@@ -14,11 +14,12 @@ struct Row {
     tests_may: &'static [&'static str],
 }
 
-const TABLE: [Row; 10] = [
+const TABLE: [Row; 11] = [
     row("stockade-core", &[], &[]),
     row("stockade-warden", &[], &[]),
     row("stockade-namespace", &["stockade-core", "stockade-warden"], SUITES),
-    row("stockade", &["stockade-core", "stockade-namespace"], SUITES),
+    row("stockade-wasm", &["stockade-core"], &[]),
+    row("stockade", &["stockade-core", "stockade-namespace", "stockade-wasm"], SUITES),
     row("stockade-cli", &["stockade"], GUESTS),
     row("stockade-examples", &["stockade", "stockade-guests"], &[]),
     row("stockade-benches", &["stockade", "stockade-guests"], &[]),

@@ -42,6 +42,15 @@ fn an_edge_from_core_to_a_backend_is_refused() {
 }
 
 #[test]
+fn backends_never_import_each_other() {
+    for kind in ["null", r#""dev""#, r#""build""#] {
+        assert_eq!(edge("stockade-namespace", "stockade-wasm", kind).len(), 1);
+        assert_eq!(edge("stockade-wasm", "stockade-namespace", kind).len(), 1);
+    }
+    assert_eq!(edge("stockade-wasm", "stockade-core", "null"), []);
+}
+
+#[test]
 fn a_build_edge_is_an_edge() {
     assert_eq!(edge("stockade-namespace", "stockade-warden", r#""build""#), []);
     assert_eq!(edge("stockade-core", "stockade-warden", r#""build""#).len(), 1);
