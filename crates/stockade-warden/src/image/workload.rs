@@ -12,7 +12,7 @@ const OOM_SCORE: &[u8] = b"500";
 /// Becomes the program, or ends with the failed step on the board.
 pub fn become_program(birth: &Birth) -> ! {
     birth.board.stamp(Word::TimeFork);
-    let errno = match close_doors(birth) {
+    let errno = match close_doors(birth).and_then(|()| settle_in(birth)) {
         Ok(()) => execute(birth),
         Err(errno) => errno,
     };
@@ -20,6 +20,7 @@ pub fn become_program(birth: &Birth) -> ! {
     sys::exit(127)
 }
 
+/// Cgroups, namespaces and ids: what takes privileges, until there are none.
 fn close_doors(birth: &Birth) -> Result<()> {
     let (board, plan) = (birth.board, birth.plan);
     let work_id = plan.number(Number::WorkId) as u32;
@@ -51,6 +52,12 @@ fn close_doors(birth: &Birth) -> Result<()> {
     board.set(Word::ReadUid, u64::from(birth.work_id_outside));
     sys::new_session()?;
 
+    Ok(())
+}
+
+/// What is left once the process has its ids: streams, directory, limits and filters.
+fn settle_in(birth: &Birth) -> Result<()> {
+    let (board, plan) = (birth.board, birth.plan);
     board.begin(Step::Streams);
     for (target, stream) in birth.streams.into_iter().enumerate() {
         sys::dup_onto(stream, target as sys::Fd)?;
