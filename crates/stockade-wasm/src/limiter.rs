@@ -22,9 +22,13 @@ impl Limiter {
         Self { limit, held: 0, peak: 0 }
     }
 
-    fn grow(&mut self, current: usize, desired: usize, unit: usize) -> wasmtime::Result<bool> {
-        let more = (desired.saturating_sub(current) as u64).saturating_mul(unit as u64);
-        let wanted = self.held.saturating_add(more);
+    fn grow(&mut self, size: Growth, unit: usize) -> wasmtime::Result<bool> {
+        // More than the module itself allows is its own affair: it is told no.
+        if size.maximum.is_some_and(|maximum| size.desired > maximum) {
+            return Ok(false);
+        }
+        let more = size.desired.saturating_sub(size.current) as u64;
+        let wanted = self.held.saturating_add(more.saturating_mul(unit as u64));
         match self.limit {
             // Not a refusal the guest could miss: the run ends, as it does for native programs.
             Some(limit) if wanted > limit => {
@@ -39,6 +43,13 @@ impl Limiter {
     }
 }
 
+/// How a memory or table is to grow, in its own unit.
+struct Growth {
+    current: usize,
+    desired: usize,
+    maximum: Option<usize>,
+}
+
 impl ResourceLimiter for Limiter {
     fn memory_growing(
         &mut self,
@@ -46,11 +57,7 @@ impl ResourceLimiter for Limiter {
         desired: usize,
         maximum: Option<usize>,
     ) -> wasmtime::Result<bool> {
-        // More than the module itself allows is its own affair: it is told no.
-        if maximum.is_some_and(|maximum| desired > maximum) {
-            return Ok(false);
-        }
-        self.grow(current, desired, 1)
+        self.grow(Growth { current, desired, maximum }, 1)
     }
 
     fn table_growing(
@@ -59,9 +66,6 @@ impl ResourceLimiter for Limiter {
         desired: usize,
         maximum: Option<usize>,
     ) -> wasmtime::Result<bool> {
-        if maximum.is_some_and(|maximum| desired > maximum) {
-            return Ok(false);
-        }
-        self.grow(current, desired, ELEMENT)
+        self.grow(Growth { current, desired, maximum }, ELEMENT)
     }
 }
