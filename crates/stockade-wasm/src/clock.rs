@@ -14,6 +14,8 @@ pub(crate) struct Clock {
     due: Mutex<Due>,
     earlier: Condvar,
     engines: Engines,
+    /// The process the thread is in; a forked child has the clock without it.
+    owner: u32,
 }
 
 #[derive(Debug, Default)]
@@ -42,10 +44,19 @@ pub(crate) struct Appointment {
 }
 
 impl Clock {
+    /// Whether the clock's thread is in another process: nothing would ever ring here.
+    pub(crate) fn is_foreign(&self) -> bool {
+        self.owner != std::process::id()
+    }
+
     /// Starts the clock's thread, which ends when the last user of the clock is gone.
     pub(crate) fn start(engines: Engines) -> std::io::Result<Arc<Self>> {
-        let clock =
-            Arc::new(Self { due: Mutex::new(Due::default()), earlier: Condvar::new(), engines });
+        let clock = Arc::new(Self {
+            due: Mutex::new(Due::default()),
+            earlier: Condvar::new(),
+            engines,
+            owner: std::process::id(),
+        });
         let weak = Arc::downgrade(&clock);
         thread::Builder::new().name("stockade-epoch".to_owned()).spawn(move || tick(&weak))?;
         Ok(clock)

@@ -41,6 +41,11 @@ struct NulInArgument {
     index: usize,
 }
 
+/// A run whose deadlines nobody would watch.
+#[derive(Debug, thiserror::Error)]
+#[error("the thread that watches deadlines is in the process this one was forked from")]
+struct ClockLost;
+
 impl WasmPrepared {
     pub(crate) fn new(
         plan: Plan,
@@ -75,6 +80,10 @@ impl Prepared for WasmPrepared {
 
     fn start(&self, stdio: Stdio) -> Result<Box<dyn Execution>> {
         let shared = Arc::clone(&self.shared);
+        if shared.clock.is_foreign() {
+            return Err(Error::new(ErrorKind::HostLost, ClockLost)
+                .with_hint("make a new sandbox in the forked process"));
+        }
         let limits = &shared.plan.policy.limits;
         let clock = Arc::clone(&shared.clock);
         let tether = Arc::new(Tether::new(limits.wall_time.get(), limits.cpu_time.get(), clock));

@@ -61,6 +61,17 @@ fn filestat(caller: &mut Caller<'_, Guest>, fd: u32, at: u32) -> Answer {
     put(memory, at, &stat)
 }
 
+/// The guest's memory and state, if `fd` is open and of the direction that is wanted.
+fn stream<'a>(
+    caller: &'a mut Caller<'_, Guest>,
+    fd: u32,
+    direction: bool,
+) -> Result<(&'a mut [u8], &'a mut Guest), Errno> {
+    let (memory, guest) = parts(caller)?;
+    open(guest, fd)?;
+    if direction { Ok((memory, guest)) } else { Err(Errno::BADF) }
+}
+
 /// One part of a scattered or gathered transfer.
 fn part(memory: &mut [u8], list: u32, index: u32) -> Result<(u32, u32), Errno> {
     let at = list.checked_add(index * 8).ok_or(Errno::FAULT)?;
@@ -75,13 +86,10 @@ fn write(
     result: u32,
 ) -> wasmtime::Result<i32> {
     caller.data().tether.check_cancelled()?;
-    let (memory, guest) = match parts(&mut caller) {
+    let (memory, guest) = match stream(&mut caller, fd, fd != 0) {
         Ok(parts) => parts,
         Err(errno) => return Ok(code(Err(errno))),
     };
-    if open(guest, fd).is_err() || fd == 0 {
-        return Ok(code(Err(Errno::BADF)));
-    }
     if count > MAX_PARTS {
         return Ok(code(Err(Errno::INVAL)));
     }
@@ -112,13 +120,10 @@ fn read(
     result: u32,
 ) -> wasmtime::Result<i32> {
     caller.data().tether.check_cancelled()?;
-    let (memory, guest) = match parts(&mut caller) {
+    let (memory, guest) = match stream(&mut caller, fd, fd == 0) {
         Ok(parts) => parts,
         Err(errno) => return Ok(code(Err(errno))),
     };
-    if open(guest, fd).is_err() || fd != 0 {
-        return Ok(code(Err(Errno::BADF)));
-    }
     // The first part with room takes what there is: a short read, as from any stream.
     for index in 0..count.min(MAX_PARTS) {
         let room = part(memory, list, index).and_then(|(at, len)| slice(memory, at, len.min(MOST)));
