@@ -18,7 +18,7 @@ pub struct Report {
     pub usage: Usage,
     /// What became of its output.
     pub output: OutputFlags,
-    /// How each control that was asked for was enforced, read back from the kernel or engine.
+    /// How each control that was asked for was enforced, by what the kernel or engine answered.
     pub enforcement: Vec<Enforcement>,
     /// Where the time went that was not the program's.
     pub timings: Timings,

@@ -79,9 +79,9 @@ fn account(screen: &Screen, report: &Report, outcome: Outcome) {
     screen.field("overhead", &took);
 }
 
-/// What enforced each control, as read back from the kernel.
+/// What enforced each control, as the kernel has answered.
 fn receipt(screen: &Screen, report: &Report) {
-    screen.field("receipt", "as read back from the kernel");
+    screen.field("receipt", "as the kernel has answered");
     for entry in &report.enforcement {
         let told = match entry.status {
             EnforcementStatus::NotEnforced => &entry.reason,
