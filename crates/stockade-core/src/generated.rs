@@ -39,7 +39,7 @@ pub(crate) fn policy() -> impl Strategy<Value = Policy> {
 pub(crate) fn support() -> impl Strategy<Value = Support> {
     vec(ability(), Control::ALL.len()).prop_map(|abilities| {
         let controls = Control::ALL.into_iter().zip(abilities).collect();
-        Support { backend: "generated".to_owned(), controls }
+        Support { backend: "generated".to_owned(), backend_reason: None, controls }
     })
 }
 

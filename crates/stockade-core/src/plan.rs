@@ -1,6 +1,7 @@
 //! [`Plan`]: a policy resolved against what a host supports, by a pure function.
 
 use std::fmt;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
@@ -14,10 +15,12 @@ use crate::{Ability, Control, Enforcement, EnforcementStatus, NetworkMode, Polic
 pub struct Plan {
     /// The backend that will enforce it.
     pub backend: String,
+    /// Why that one; `None` if the caller chose it.
+    pub backend_reason: Option<String>,
     /// The policy, as given.
     pub policy: Policy,
     /// How each control that was asked for will be enforced, in the order of [`Control::ALL`].
-    pub enforcement: Vec<Enforcement>,
+    pub enforcement: Arc<[Enforcement]>,
     /// [`Policy::hash`] of the policy.
     pub policy_hash: String,
 }
@@ -123,8 +126,9 @@ impl Plan {
         if unmet.is_empty() {
             Ok(Self {
                 backend: support.backend.clone(),
+                backend_reason: support.backend_reason.clone(),
                 policy: policy.clone(),
-                enforcement,
+                enforcement: enforcement.into(),
                 policy_hash: policy.hash(),
             })
         } else {

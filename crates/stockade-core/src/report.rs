@@ -1,6 +1,8 @@
 //! [`Report`]: what happened, what it used, and what enforced each limit.
 
+use std::borrow::Cow;
 use std::fmt;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
@@ -12,6 +14,9 @@ use crate::Control;
 pub struct Report {
     /// The backend that ran it.
     pub backend: String,
+    /// Why that one; `None` if the caller chose it.
+    #[serde(default)]
+    pub backend_reason: Option<String>,
     /// Why it ended.
     pub verdict: Verdict,
     /// What it used.
@@ -19,7 +24,7 @@ pub struct Report {
     /// What became of its output.
     pub output: OutputFlags,
     /// How each control that was asked for was enforced, by what the kernel or engine answered.
-    pub enforcement: Vec<Enforcement>,
+    pub enforcement: Arc<[Enforcement]>,
     /// Where the time went that was not the program's.
     pub timings: Timings,
     /// [`Policy::hash`](crate::Policy::hash) of the policy.
@@ -193,14 +198,14 @@ pub struct Timings {
 #[non_exhaustive]
 pub struct Phase {
     /// Which step.
-    pub name: String,
+    pub name: Cow<'static, str>,
     /// How long it took, in nanoseconds.
     pub ns: u64,
 }
 
 impl Phase {
     /// A step that took `ns` nanoseconds.
-    pub fn new(name: impl Into<String>, ns: u64) -> Self {
+    pub fn new(name: impl Into<Cow<'static, str>>, ns: u64) -> Self {
         Self { name: name.into(), ns }
     }
 }
@@ -218,6 +223,7 @@ impl Report {
     pub fn new(plan: &crate::Plan, verdict: Verdict) -> Self {
         Self {
             backend: plan.backend.clone(),
+            backend_reason: plan.backend_reason.clone(),
             verdict,
             usage: Usage::default(),
             output: OutputFlags::default(),

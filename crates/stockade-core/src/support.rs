@@ -12,6 +12,9 @@ use crate::Control;
 pub struct Support {
     /// The backend's name, as in reports.
     pub backend: String,
+    /// Why this backend was chosen for the program; `None` if the caller chose it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub backend_reason: Option<String>,
     /// An answer for every control.
     pub controls: BTreeMap<Control, Ability>,
 }
@@ -75,7 +78,7 @@ impl Support {
     /// A backend that answers for every control as `answer` says.
     pub fn new(backend: impl Into<String>, answer: impl Fn(Control) -> Ability) -> Self {
         let controls = Control::ALL.into_iter().map(|control| (control, answer(control)));
-        Self { backend: backend.into(), controls: controls.collect() }
+        Self { backend: backend.into(), backend_reason: None, controls: controls.collect() }
     }
 
     /// How well `control` can be enforced.

@@ -2,6 +2,7 @@
 
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
+use std::sync::Arc;
 
 use stockade_core::{Control, Error, NetworkMode, Plan, Policy, Program, Support, SyscallProfile};
 use stockade_warden::wire::plan::{Net, Number, Section};
@@ -36,7 +37,8 @@ impl Blueprint {
     ) -> Result<Self, Error> {
         policy.validate()?;
         let mut plan = Plan::resolve(policy, support)?;
-        if let Some(entry) = plan.enforcement.iter_mut().find(|e| e.control == Control::Syscalls) {
+        let mut entries = Arc::make_mut(&mut plan.enforcement).iter_mut();
+        if let Some(entry) = entries.find(|entry| entry.control == Control::Syscalls) {
             entry.mechanism = Some(seccomp::describe(profile(policy)).to_owned());
         }
         let network = policy.network.mode;

@@ -1,5 +1,7 @@
 //! The receipt: each control's status, from what was read back while the run was built.
 
+use std::sync::Arc;
+
 use stockade_core::{Control, Enforcement, EnforcementStatus, NetworkMode, Plan};
 use stockade_warden::wire::board::{Space, Word};
 use stockade_warden::wire::plan::MAX_DISKS;
@@ -7,7 +9,7 @@ use stockade_warden::wire::plan::MAX_DISKS;
 use crate::account::Account;
 
 /// The planned enforcement, corrected by what the kernel said.
-pub(crate) fn receipt(plan: &Plan, account: &Account) -> Vec<Enforcement> {
+pub(crate) fn receipt(plan: &Plan, account: &Account) -> Arc<[Enforcement]> {
     plan.enforcement.iter().map(|planned| entry(plan, account, planned)).collect()
 }
 

@@ -48,6 +48,13 @@ impl NamespaceSandbox {
         Ok(Self { wardens: Arc::new(wardens), support })
     }
 
+    /// Has plans and reports say why this backend was chosen.
+    #[must_use]
+    pub fn chosen_because(mut self, reason: &str) -> Self {
+        self.support.backend_reason = Some(reason.to_owned());
+        self
+    }
+
     /// Counts what the warden has alive. For diagnosis: after the last run has ended, `runs` falls
     /// to zero as soon as the kernel has taken the last namespaces down.
     ///

@@ -17,7 +17,7 @@ impl Phases {
         for phase in &timings.phases {
             let at = self.steps.iter().position(|(name, _)| *name == phase.name);
             let at = at.unwrap_or_else(|| {
-                self.steps.push((phase.name.clone(), Times::default()));
+                self.steps.push((phase.name.to_string(), Times::default()));
                 self.steps.len() - 1
             });
             self.steps[at].1.add(Ok::<_, String>(Duration::from_nanos(phase.ns)));

@@ -63,7 +63,7 @@ proptest! {
     #[test]
     fn nothing_required_is_ever_weaker(policy in policy(), support in support()) {
         if let Ok(plan) = Plan::resolve(&policy, &support) {
-            for entry in &plan.enforcement {
+            for entry in plan.enforcement.iter() {
                 if !policy.best_effort.contains(&entry.control) {
                     prop_assert_eq!(entry.status, EnforcementStatus::Enforced);
                 }
@@ -76,7 +76,7 @@ proptest! {
         let mut lenient = policy;
         lenient.best_effort = Control::ALL.into();
         let plan = Plan::resolve(&lenient, &support).expect("nothing is required");
-        for entry in &plan.enforcement {
+        for entry in plan.enforcement.iter() {
             let status = status_of(&support.ability(entry.control));
             prop_assert_eq!(entry.status, status);
             prop_assert_eq!(entry.reason.is_some(), status != EnforcementStatus::Enforced);

@@ -25,7 +25,10 @@ fn keys(value: &Value) -> String {
 #[test]
 fn the_json_has_exactly_the_documented_fields() {
     let json = serde_json::to_value(sample()).expect("a report is JSON");
-    assert_eq!(keys(&json), "backend enforcement output policy_hash timings usage verdict version");
+    assert_eq!(
+        keys(&json),
+        "backend backend_reason enforcement output policy_hash timings usage verdict version"
+    );
     assert_eq!(keys(&json["verdict"]), "control kind limit observed");
     assert_eq!(
         keys(&json["usage"]),

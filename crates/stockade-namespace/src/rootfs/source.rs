@@ -5,6 +5,8 @@ use std::io;
 use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::path::{Component, Path, PathBuf};
 
+use stockade_core::{is_kernel_filesystem, is_kernel_place};
+
 use super::error::{Role, RootfsError};
 
 /// A file, directory or device of the host.
@@ -20,20 +22,8 @@ pub(super) struct Source {
     pub(super) directory: bool,
 }
 
-/// Filesystems that are windows into the kernel (linux/magic.h), wherever they are mounted.
-const KERNEL_FILESYSTEMS: [u64; 9] = [
-    0x9fa0,      // proc
-    0x6265_6572, // sysfs
-    0x27e0eb,    // cgroup
-    0x6367_7270, // cgroup2
-    0x1cd1,      // devpts
-    0x7363_6673, // securityfs
-    0x6462_6720, // debugfs
-    0x7472_6163, // tracefs
-    0xcafe_4a11, // bpf
-];
-
-/// The same by name, and those that are only ever mounted beneath them.
+/// File systems that are windows into the kernel, by name, and those that are only ever mounted
+/// beneath them.
 const KERNEL_FILESYSTEM_NAMES: [&str; 14] = [
     "proc",
     "sysfs",
@@ -136,11 +126,9 @@ fn refuse_kernel(role: &Role, named: &Path, canonical: &Path) -> Result<(), Root
     if canonical == Path::new("/") {
         return Err(RootfsError::HostRoot { role, path });
     }
-    let by_place = ["/proc", "/sys", "/dev"].iter().any(|place| canonical.starts_with(place));
     let magic =
         rustix::fs::statfs(canonical).map_err(|e| unreachable(&role, named, e.into()))?.f_type;
-    // The field's type differs between architectures; the magic numbers fit in all of them.
-    if by_place || KERNEL_FILESYSTEMS.contains(&((magic as u64) & 0xffff_ffff)) {
+    if is_kernel_place(canonical) || is_kernel_filesystem(magic as u64) {
         return Err(RootfsError::KernelInterface { role, path });
     }
     // A bind takes along what is mounted beneath.
