@@ -60,6 +60,9 @@ static inline const char *errno_name(int error)
         NAME(ENOENT)
         NAME(ENOMEM)
         NAME(ENOSPC)
+#ifdef ENOTCAPABLE
+        NAME(ENOTCAPABLE)
+#endif
         NAME(ENOSYS)
         NAME(ENOTDIR)
         NAME(ENOTTY)

@@ -2,7 +2,8 @@
 //!
 //! Each is one C file that misbehaves in one way, or tells what it sees from inside. The build
 //! compiles them to static executables, so that they run under any root, even an empty one:
-//! `programs/portable` holds what plain libc can do, `programs/native` what only Linux can.
+//! `programs/portable` holds what plain libc can do, `programs/native` what only Linux can. The
+//! portable ones are compiled to modules of WASI preview 1 as well.
 //!
 //! A guest exits with 0 when it did what its story says, 1 when it could not for a reason of its
 //! own, 2 when its arguments are wrong, and 3 when an errno refused it; it then prints a line such
@@ -27,6 +28,8 @@ pub struct Guest {
     pub path: &'static str,
     /// The executable's bytes.
     pub image: &'static [u8],
+    /// The bytes of the same program as a module, unless only Linux can do what it does.
+    pub module: Option<&'static [u8]>,
 }
 
 impl Guest {
