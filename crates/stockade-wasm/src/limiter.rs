@@ -3,6 +3,7 @@
 use stockade_core::Control;
 use wasmtime::ResourceLimiter;
 
+use crate::engine::{MOST_INSTANCES, MOST_MEMORIES, MOST_TABLES};
 use crate::tether::Stop;
 
 /// What one element of a table is counted as.
@@ -68,4 +69,20 @@ impl ResourceLimiter for Limiter {
     ) -> wasmtime::Result<bool> {
         self.grow(Growth { current, desired, maximum }, ELEMENT)
     }
+
+    // Each takes address space of the host's, however little it holds.
+    fn instances(&self) -> usize {
+        MOST_INSTANCES as usize
+    }
+
+    fn memories(&self) -> usize {
+        MOST_MEMORIES as usize
+    }
+
+    fn tables(&self) -> usize {
+        MOST_TABLES as usize
+    }
 }
+
+#[cfg(test)]
+mod tests;

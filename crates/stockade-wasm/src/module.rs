@@ -1,31 +1,29 @@
 //! Modules: read, checked before they are compiled, compiled, linked, and kept.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::fs::File;
 use std::io::{self, Read};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use sha2::{Digest, Sha256};
-use stockade_core::{Error, ErrorKind, ProgramSource};
-use wasmparser::{Encoding, Parser, Payload};
-use wasmtime::{ExternType, InstancePre, Linker, Module, UnknownImportError};
+use stockade_core::{Error, ErrorKind, ProgramSource, Result};
+use wasmtime::component as model;
+use wasmtime::{Engine, InstancePre, Linker};
 
+use crate::command::{self, Command};
+use crate::compile::{Compiled, Compiler, Origin};
+use crate::component;
 use crate::engine::Engines;
+use crate::imports::Imports;
+use crate::kept::Kept;
 use crate::wasi::{self, Guest};
 
 /// Largest module that is read, in bytes.
 const MAX_MODULE: u64 = 128 << 20;
-/// Most functions a module may define.
-const MAX_FUNCTIONS: u32 = 200_000;
-/// Most locals one function may declare.
-const MAX_LOCALS: u64 = 20_000;
-/// Most compiled modules kept in memory.
-const KEPT: usize = 32;
-/// Where a command begins.
-const START: &str = "_start";
-const PAGE: u64 = 65_536;
 
 /// Why a module cannot be run.
 #[derive(Debug, thiserror::Error)]
@@ -38,20 +36,39 @@ pub(crate) enum ModuleError {
     TooLarge { max: u64 },
     #[error("it is no WebAssembly module: it does not begin with `\\0asm`")]
     NotWasm,
-    #[error("it is a WebAssembly component; this version runs core modules")]
-    Component,
     #[error("it is a precompiled artifact, which would be run unchecked")]
     Precompiled,
     #[error("the module is not valid: {0}")]
     Invalid(String),
     #[error("the module has {what} {count}, where at most {max} are compiled")]
     Excessive { what: &'static str, count: u64, max: u64 },
+    #[error("the module uses the proposal {proposal}: {message}")]
+    Proposal { proposal: String, message: String },
+    #[error("the threads that compile the module cannot be started")]
+    Threads(#[source] Box<dyn std::error::Error + Send + Sync>),
+    #[error("compiling the module takes more than {limit:?} of processor time")]
+    CompileTime { limit: Duration },
+    #[error("the compiler failed on the module")]
+    Compiler,
     #[error("the module cannot be compiled")]
     Compile(#[source] Box<dyn std::error::Error + Send + Sync>),
     #[error("the module imports {import}, which this sandbox does not offer")]
     Import { import: String },
+    #[error("what the module imports is of another kind than what it is given")]
+    Unfit(#[source] Box<dyn std::error::Error + Send + Sync>),
+    #[error("it is a component, which cannot be given host functions by this version")]
+    ComponentImports,
+    #[error("it is a component, and functions of modules alone can be called by this version")]
+    ComponentLibrary,
     #[error("the module does not export a function `_start` without parameters and results")]
     NoStart,
+    #[error(
+        "the component exports no `wasi:cli/run@0.2` with a function `run`, it is of another world: \
+        it exports {exports}"
+    )]
+    NoRun { exports: String },
+    #[error("argument {index} of the program is not UTF-8, as those of a component must be")]
+    ArgumentNotText { index: usize },
     #[error("the module declares {declared} bytes of memory, and `limits.memory` is {limit}")]
     Memory { declared: u64, limit: u64 },
 }
@@ -69,18 +86,35 @@ impl From<ModuleError> for Error {
             ModuleError::Native { .. } => {
                 (ErrorKind::Unsupported, "run it with the namespace backend")
             }
-            ModuleError::Component => {
-                (ErrorKind::Unsupported, "build it as a WASI preview 1 command (wasm32-wasip1)")
+            ModuleError::ComponentImports | ModuleError::ComponentLibrary => {
+                (ErrorKind::Unsupported, "build it as a core module")
             }
             ModuleError::Precompiled => {
                 (ErrorKind::InvalidPolicy, "give the module it was compiled from")
             }
+            ModuleError::Proposal { .. } => (ErrorKind::Unsupported, "build the module without it"),
+            ModuleError::Threads(_) => {
+                (ErrorKind::Setup, "is the number of threads or memory limited?")
+            }
+            ModuleError::CompileTime { .. } => {
+                (ErrorKind::Setup, "give compiling more time, or compile it into a cache once")
+            }
+            ModuleError::Compiler => (ErrorKind::Internal, "please report the module"),
             ModuleError::Import { .. } => (
                 ErrorKind::Unsupported,
-                "commands of WASI preview 1 (wasm32-wasip1) import nothing else",
+                "commands of WASI preview 1 and 2 (wasm32-wasip1, wasm32-wasip2) import nothing else",
             ),
             ModuleError::Memory { .. } => {
                 (ErrorKind::InvalidPolicy, "raise `limits.memory` to what the module declares")
+            }
+            ModuleError::Unfit(_) => {
+                (ErrorKind::InvalidPolicy, "compare the host functions' types with the imports'")
+            }
+            ModuleError::NoRun { .. } => {
+                (ErrorKind::Unsupported, "build it for the world `wasi:cli/command`")
+            }
+            ModuleError::ArgumentNotText { .. } => {
+                (ErrorKind::InvalidPolicy, "pass such bytes on standard input")
             }
             ModuleError::NoStart => {
                 (ErrorKind::InvalidPolicy, "build it as a command, not as a library")
@@ -91,32 +125,17 @@ impl From<ModuleError> for Error {
     }
 }
 
-/// A module that was compiled and linked: a run of it makes an instance and calls `_start`.
-#[derive(Clone)]
-pub(crate) struct Command {
-    pub(crate) instance: InstancePre<Guest>,
-    pub(crate) start: wasmtime::ModuleExport,
-    /// Bytes of memory it has from the start.
-    declared: u64,
-}
-
-impl Command {
-    /// Whether it fits into the memory limit.
-    pub(crate) fn check_memory(&self, limit: Option<u64>) -> Result<(), ModuleError> {
-        match limit {
-            Some(limit) if self.declared > limit => {
-                Err(ModuleError::Memory { declared: self.declared, limit })
-            }
-            _ => Ok(()),
-        }
-    }
-}
+/// Hash of a module's bytes, and whether its runs are metered.
+type Key = ([u8; 32], bool);
 
 /// Compiled modules by the hash of their bytes, for both engines.
 pub(crate) struct Modules {
-    kept: Mutex<HashMap<([u8; 32], bool), Command>>,
-    /// What modules are linked with: for runs that are not metered, and for those that are.
-    linkers: [Linker<Guest>; 2],
+    compiler: Compiler,
+    kept: Mutex<Kept<Key, Compiled>>,
+    /// What is being compiled now, so that no two threads compile the same.
+    turns: Mutex<HashMap<Key, Arc<Mutex<()>>>>,
+    /// What is linked with: for runs that are not metered, and for those that are.
+    linkers: [Linkers; 2],
 }
 
 impl std::fmt::Debug for Modules {
@@ -125,36 +144,109 @@ impl std::fmt::Debug for Modules {
     }
 }
 
-impl Modules {
-    pub(crate) fn new(engines: &Engines) -> wasmtime::Result<Self> {
-        let linker = |metered| {
-            let mut linker = Linker::new(engines.get(metered));
-            wasi::link(&mut linker).map(|()| linker)
-        };
-        Ok(Self { kept: Mutex::default(), linkers: [linker(false)?, linker(true)?] })
+struct Linkers {
+    module: Linker<Guest>,
+    component: model::Linker<Guest>,
+}
+
+impl Linkers {
+    fn new(engine: &Engine) -> wasmtime::Result<Self> {
+        let mut module = Linker::new(engine);
+        wasi::link(&mut module)?;
+        Ok(Self { module, component: component::linker(engine)? })
     }
 
-    /// The command in `source`, compiled now if it was not seen before.
+    fn engine(&self) -> &Engine {
+        self.module.engine()
+    }
+
+    /// What modules are linked with, `imports` among it.
+    fn with(&self, imports: &Imports) -> Result<Cow<'_, Linker<Guest>>> {
+        let mut linker = Cow::Borrowed(&self.module);
+        if !imports.is_empty() {
+            imports.link(linker.to_mut())?;
+        }
+        Ok(linker)
+    }
+}
+
+impl Modules {
+    pub(crate) fn new(engines: &Engines, compiler: Compiler) -> wasmtime::Result<Self> {
+        let linkers = [Linkers::new(engines.get(false))?, Linkers::new(engines.get(true))?];
+        Ok(Self { compiler, kept: Mutex::default(), turns: Mutex::default(), linkers })
+    }
+
+    /// The command in `source`, linked with WASI and `imports`, and where its code came from.
     pub(crate) fn command(
         &self,
         source: &ProgramSource,
         metered: bool,
-    ) -> Result<Command, ModuleError> {
+        imports: &Imports,
+    ) -> Result<(Command, Origin)> {
+        let linkers = &self.linkers[usize::from(metered)];
+        let (compiled, origin) = self.compiled(source, metered)?;
+        let command = match compiled {
+            Compiled::Module(module) => {
+                Command::Module(command::link(&*linkers.with(imports)?, &module)?)
+            }
+            Compiled::Component(_) if !imports.is_empty() => {
+                return Err(ModuleError::ComponentImports.into());
+            }
+            Compiled::Component(compiled) => {
+                Command::Component(component::link(&linkers.component, &compiled)?)
+            }
+        };
+        Ok((command, origin))
+    }
+
+    /// The library in `source`, linked with WASI and `imports`, and where its code came from.
+    pub(crate) fn library(
+        &self,
+        source: &ProgramSource,
+        metered: bool,
+        imports: &Imports,
+    ) -> Result<(InstancePre<Guest>, Origin)> {
+        let linkers = &self.linkers[usize::from(metered)];
+        match self.compiled(source, metered)? {
+            (Compiled::Module(module), origin) => {
+                Ok((command::instance_pre(&*linkers.with(imports)?, &module)?, origin))
+            }
+            (Compiled::Component(_), _) => Err(ModuleError::ComponentLibrary.into()),
+        }
+    }
+
+    /// What `source` holds, compiled now if it was not seen before.
+    fn compiled(
+        &self,
+        source: &ProgramSource,
+        metered: bool,
+    ) -> Result<(Compiled, Origin), ModuleError> {
         let bytes = read(source)?;
         let key = (Sha256::digest(&bytes).into(), metered);
-        let kept = || self.kept.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(command) = kept().get(&key) {
-            return Ok(command.clone());
+        let kept = || lock(&self.kept).get(&key).map(|compiled| (compiled, Origin::Memory));
+        if let Some(found) = kept() {
+            return Ok(found);
         }
-        check(&bytes)?;
-        let command = compile(&self.linkers[usize::from(metered)], &bytes)?;
-        let mut kept = kept();
-        if kept.len() >= KEPT {
-            kept.clear();
+        let turn = Arc::clone(lock(&self.turns).entry(key).or_default());
+        let _turn = lock(&turn);
+        if let Some(found) = kept() {
+            return Ok(found);
         }
-        kept.insert(key, command.clone());
-        Ok(command)
+        let made = self.make(&bytes, &key);
+        lock(&self.turns).remove(&key);
+        made
     }
+
+    fn make(&self, bytes: &[u8], key: &Key) -> Result<(Compiled, Origin), ModuleError> {
+        let engine = self.linkers[usize::from(key.1)].engine();
+        let (compiled, origin) = self.compiler.compile(engine, bytes, &key.0)?;
+        lock(&self.kept).insert(*key, compiled.clone(), compiled.size());
+        Ok((compiled, origin))
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 fn read(source: &ProgramSource) -> Result<Arc<[u8]>, ModuleError> {
@@ -187,68 +279,4 @@ fn read_file(path: &Path) -> Result<Arc<[u8]>, ModuleError> {
         return Err(ModuleError::TooLarge { max: MAX_MODULE });
     }
     Ok(bytes.into())
-}
-
-/// Looks for what would cost the compiler out of all proportion, before it sees the module.
-fn check(bytes: &[u8]) -> Result<(), ModuleError> {
-    if wasmtime::Engine::detect_precompiled(bytes).is_some() {
-        return Err(ModuleError::Precompiled);
-    }
-    if !bytes.starts_with(b"\0asm") {
-        return Err(ModuleError::NotWasm);
-    }
-    let invalid = |error: wasmparser::BinaryReaderError| ModuleError::Invalid(error.to_string());
-    for payload in Parser::new(0).parse_all(bytes) {
-        match payload.map_err(invalid)? {
-            Payload::Version { encoding: Encoding::Component, .. } => {
-                return Err(ModuleError::Component);
-            }
-            Payload::CodeSectionStart { count, .. } if count > MAX_FUNCTIONS => {
-                return Err(ModuleError::Excessive {
-                    what: "functions,",
-                    count: count.into(),
-                    max: MAX_FUNCTIONS.into(),
-                });
-            }
-            Payload::CodeSectionEntry(body) => {
-                let mut locals: u64 = 0;
-                for group in body.get_locals_reader().map_err(invalid)? {
-                    locals += u64::from(group.map_err(invalid)?.0);
-                }
-                if locals > MAX_LOCALS {
-                    return Err(ModuleError::Excessive {
-                        what: "a function with locals,",
-                        count: locals,
-                        max: MAX_LOCALS,
-                    });
-                }
-            }
-            _ => {}
-        }
-    }
-    Ok(())
-}
-
-fn compile(linker: &Linker<Guest>, bytes: &[u8]) -> Result<Command, ModuleError> {
-    let failed = |error: wasmtime::Error| ModuleError::Compile(error.into());
-    let module = Module::from_binary(linker.engine(), bytes).map_err(failed)?;
-    let is_start = |kind: ExternType| match kind {
-        ExternType::Func(kind) => kind.params().len() == 0 && kind.results().len() == 0,
-        _ => false,
-    };
-    let start = module.get_export_index(START).ok_or(ModuleError::NoStart)?;
-    if !module.get_export(START).is_some_and(is_start) {
-        return Err(ModuleError::NoStart);
-    }
-    let declared = module.resources_required();
-    let declared = declared.max_initial_memory_size.unwrap_or(0).saturating_mul(PAGE);
-    let instance = linker.instantiate_pre(&module).map_err(|error| {
-        match error.downcast_ref::<UnknownImportError>() {
-            Some(unknown) => ModuleError::Import {
-                import: format!("`{}` from `{}`", unknown.name(), unknown.module()),
-            },
-            None => failed(error),
-        }
-    })?;
-    Ok(Command { instance, start, declared })
 }

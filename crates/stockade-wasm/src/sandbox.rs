@@ -4,22 +4,33 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use stockade_core::{
-    Base, Control, Error, ErrorKind, NetworkMode, Plan, Policy, Prepared, Program, Result, Sandbox,
-    Support,
+    Control, Error, ErrorKind, NetworkMode, Phase, Plan, Policy, Prepared, Program, Result,
+    Sandbox, Support,
 };
 
+use crate::builder::WasmSandboxBuilder;
 use crate::clock::Clock;
-use crate::engine::Engines;
+use crate::command;
+use crate::compile::{Compiler, Origin};
+use crate::engine::{Engines, Knobs};
+use crate::files::Layout;
+use crate::imports::Imports;
+use crate::library::Library;
 use crate::module::Modules;
 use crate::prepared::WasmPrepared;
+use crate::session::nanos;
+use crate::setting::Setting;
 use crate::support;
 
-/// Runs WebAssembly modules: commands of WASI preview 1 without files and sockets.
+/// Runs WebAssembly: modules that are commands of WASI preview 1, and components that are commands of
+/// WASI 0.2, with the policy's files and without sockets. Calls functions of modules
+/// ([`WasmSandbox::library`]).
 ///
 /// A guest can be stopped wherever it is: in a loop, in a sleep, in a read that never returns.
 /// Make one sandbox per process and use it from every thread. It has one thread of its own, which
-/// sleeps unless a deadline is due, and compiling leaves rayon's pool of threads behind, idle. A run with live streams has a thread as well; one without runs
-/// on the thread that waits for it, and begins when that does.
+/// sleeps unless a deadline is due; compiling has threads that end with it. A run with live streams
+/// has a thread as well; one without runs on the thread that waits for it, and begins when that
+/// does.
 ///
 /// The first sandbox installs wasmtime's handlers for `SIGSEGV`, `SIGILL`, `SIGFPE` and `SIGBUS`,
 /// which pass on what is not theirs.
@@ -58,17 +69,33 @@ impl WasmSandbox {
     /// # Errors
     /// `Setup` when memory or a thread cannot be had.
     pub fn new() -> Result<Self> {
-        with_room_to_compile(Self::make)
+        Self::builder().build()
     }
 
-    fn make() -> Result<Self> {
+    /// Has plans and reports say why this backend was chosen.
+    #[must_use]
+    pub fn chosen_because(mut self, reason: &str) -> Self {
+        self.support.backend_reason = Some(reason.to_owned());
+        self
+    }
+
+    /// Makes one whose compiled modules are kept on disk, among others.
+    pub fn builder() -> WasmSandboxBuilder {
+        WasmSandboxBuilder::new()
+    }
+
+    pub(crate) fn with(compiler: Compiler, knobs: Knobs) -> Result<Self> {
+        with_room_to_compile(|| Self::make(compiler, knobs))
+    }
+
+    fn make(compiler: Compiler, knobs: Knobs) -> Result<Self> {
         let failed = |cause: Box<dyn std::error::Error + Send + Sync>| {
             Error::new(ErrorKind::Setup, EngineError(cause))
                 .with_hint("is address space (`ulimit -v`) or the number of threads limited?")
         };
-        let engines = Engines::new().map_err(|error| failed(error.into()))?;
+        let engines = Engines::new(knobs).map_err(|error| failed(error.into()))?;
         let support = support::support(engines.allocation);
-        let modules = Modules::new(&engines).map_err(|error| failed(error.into()))?;
+        let modules = Modules::new(&engines, compiler).map_err(|error| failed(error.into()))?;
         let clock = Clock::start(engines).map_err(|error| failed(error.into()))?;
         Ok(Self { support, modules, clock })
     }
@@ -80,7 +107,7 @@ impl Sandbox for WasmSandbox {
     }
 
     fn prepare(&self, policy: &Policy, program: &Program) -> Result<Box<dyn Prepared>> {
-        with_room_to_compile(|| self.prepare_here(policy, program))
+        self.prepare_with(policy, program, &Imports::new())
     }
 }
 
@@ -91,31 +118,78 @@ fn with_room_to_compile<T>(work: impl FnOnce() -> T) -> T {
 }
 
 impl WasmSandbox {
-    fn prepare_here(&self, policy: &Policy, program: &Program) -> Result<Box<dyn Prepared>> {
-        let begun = Instant::now();
+    /// Prepares a command that may call functions of the embedder's.
+    ///
+    /// # Errors
+    /// As [`Sandbox::prepare`], and `InvalidPolicy` for functions that cannot be registered.
+    pub fn prepare_with(
+        &self,
+        policy: &Policy,
+        program: &Program,
+        imports: &Imports,
+    ) -> Result<Box<dyn Prepared>> {
+        with_room_to_compile(|| {
+            let begun = Instant::now();
+            let plan = self.plan(policy)?;
+            let metered = policy.limits.fuel.is_some();
+            let (command, origin) = self.modules.command(&program.source, metered, imports)?;
+            command.check_arguments(&program.args)?;
+            command.check_memory(policy.limits.memory.get().map(|bytes| bytes.0))?;
+            let setting = self.setting(plan, program, origin, begun)?;
+            Ok(Box::new(WasmPrepared::new(setting, command)) as Box<dyn Prepared>)
+        })
+    }
+
+    /// Binds a policy to a module whose exported functions are to be called. The module may call
+    /// `imports` and WASI preview 1.
+    ///
+    /// # Errors
+    /// As [`Sandbox::prepare`], `InvalidPolicy` for functions that cannot be registered, and
+    /// `Unsupported` for a component.
+    pub fn library(
+        &self,
+        policy: &Policy,
+        program: &Program,
+        imports: &Imports,
+    ) -> Result<Library> {
+        with_room_to_compile(|| {
+            let begun = Instant::now();
+            let plan = self.plan(policy)?;
+            let metered = policy.limits.fuel.is_some();
+            let (linked, origin) = self.modules.library(&program.source, metered, imports)?;
+            command::check_memory(
+                linked.module(),
+                policy.limits.memory.get().map(|bytes| bytes.0),
+            )?;
+            Library::new(self.setting(plan, program, origin, begun)?, linked)
+        })
+    }
+
+    fn plan(&self, policy: &Policy) -> Result<Plan> {
         policy.validate()?;
         refuse_what_is_not_given(policy)?;
-        let plan = Plan::resolve(policy, &self.support)?;
-        let limits = &policy.limits;
-        let command = self.modules.command(&program.source, limits.fuel.is_some())?;
-        command.check_memory(limits.memory.get().map(|bytes| bytes.0))?;
-        let prepared =
-            WasmPrepared::new(plan, command, Arc::clone(&self.clock), program, begun.elapsed())?;
-        Ok(Box::new(prepared))
+        Ok(Plan::resolve(policy, &self.support)?)
+    }
+
+    fn setting(
+        &self,
+        plan: Plan,
+        program: &Program,
+        origin: Origin,
+        begun: Instant,
+    ) -> Result<Setting> {
+        let layout = Layout::new(&plan.policy)?;
+        let prepared = Phase::new(origin.name(), nanos(begun.elapsed()));
+        Setting::new(plan, layout, Arc::clone(&self.clock), program, prepared)
     }
 }
 
-/// Files and networks are asked for, not limited: leaving them out would be another program.
+/// A network is asked for, not limited: leaving it out would be another program.
 fn refuse_what_is_not_given(policy: &Policy) -> Result<()> {
-    let what = if let Some(mount) = policy.filesystem.mounts.first() {
-        format!("files, and the policy mounts `{}`", mount.target())
-    } else if let Base::Rootfs(path) = &policy.filesystem.base {
-        format!("files, and the policy has the root {path:?}")
-    } else if policy.network.mode != NetworkMode::None {
-        format!("a network, and the policy has `{}`", Control::Network)
-    } else {
+    if policy.network.mode == NetworkMode::None {
         return Ok(());
-    };
+    }
+    let what = format!("a network, and the policy has `{}`", Control::Network);
     Err(Error::new(ErrorKind::Unsupported, NotGiven { what })
-        .with_hint("modules have arguments, an environment and three streams in this version"))
+        .with_hint("modules have files and three streams, and no socket, in this version"))
 }

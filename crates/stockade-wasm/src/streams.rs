@@ -104,6 +104,23 @@ impl Source {
         }
     }
 
+    /// Whether a read would not wait.
+    pub(crate) fn is_ready(&self) -> bool {
+        match self {
+            Self::Bytes(_) | Self::File(_) => true,
+            Self::Descriptor(fd) => {
+                let now = Timespec { tv_sec: 0, tv_nsec: 0 };
+                poll(&mut [PollFd::new(fd, PollFlags::IN)], Some(&now)) != Ok(0)
+            }
+            Self::Live(pipe) => pipe.take(&mut []).is_some(),
+        }
+    }
+
+    /// Whether it becomes ready without waking anyone.
+    pub(crate) fn is_silent(&self) -> bool {
+        matches!(self, Self::Descriptor(_))
+    }
+
     /// Reads for the guest; zero at the end.
     pub(crate) fn read(&mut self, tether: &Tether, into: &mut [u8]) -> Result<usize, StreamError> {
         match self {
@@ -151,6 +168,13 @@ impl Sink {
         let live = (output == Output::Streamed).then(|| Arc::new(Pipe::default()));
         let keep = output == Output::Captured;
         Self { keep, live, kept: Vec::new(), seen: 0, over: false, limit, drop_rest }
+    }
+
+    /// Starts to count anew.
+    pub(crate) fn begin(&mut self) {
+        self.kept.clear();
+        self.seen = 0;
+        self.over = false;
     }
 
     /// The caller's end, if it is live.

@@ -5,7 +5,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use rustix::time::{ClockId, clock_gettime};
-use stockade_core::{Control, Killer};
+use stockade_core::{Control, Killer, Limits};
 
 use crate::clock::{Appointment, Clock};
 
@@ -36,9 +36,11 @@ pub(crate) struct Tether {
     cancelled: AtomicBool,
     wall: Option<Duration>,
     cpu: Option<Duration>,
+    /// CPU seconds a second, if fewer than a thread can use.
+    rate: Option<f64>,
     begun: Mutex<Option<Begun>>,
-    /// Guards nothing: waiting threads are woken through it when something changes.
-    gate: Mutex<()>,
+    /// How many threads wait for a change. Waking nobody would cost a system call.
+    gate: Mutex<usize>,
     changed: Condvar,
     clock: Arc<Clock>,
     order: Mutex<Order>,
@@ -51,6 +53,9 @@ enum Order {
     Ringing(#[expect(dead_code, reason = "rings until it is dropped")] Appointment),
     Over,
 }
+
+/// Short against what a user feels, long against what a look costs.
+const TURN: Duration = Duration::from_millis(5);
 
 /// When the guest began, by both clocks.
 #[derive(Debug, Clone, Copy)]
@@ -70,13 +75,17 @@ fn nanos(duration: Duration) -> u64 {
 }
 
 impl Tether {
-    pub(crate) fn new(wall: Option<Duration>, cpu: Option<Duration>, clock: Arc<Clock>) -> Self {
+    pub(crate) fn new(limits: &Limits, clock: Arc<Clock>) -> Self {
         Self {
             cancelled: AtomicBool::new(false),
-            wall,
-            cpu,
+            wall: limits.wall_time.get(),
+            cpu: limits.cpu_time.get(),
+            rate: limits
+                .cpus
+                .map(|cpus| f64::from(cpus.milli()) / 1000.0)
+                .filter(|rate| *rate < 1.0),
             begun: Mutex::new(None),
-            gate: Mutex::new(()),
+            gate: Mutex::new(0),
             changed: Condvar::new(),
             clock,
             order: Mutex::new(Order::None),
@@ -93,6 +102,11 @@ impl Tether {
         *self.begun.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Wall time since the guest began.
+    pub(crate) fn age(&self) -> Duration {
+        self.begun().map_or(Duration::ZERO, |begun| begun.at.elapsed())
+    }
+
     /// Wall and CPU time since the guest began; called on its thread.
     pub(crate) fn used(&self) -> (Duration, Duration) {
         match self.begun() {
@@ -104,26 +118,80 @@ impl Tether {
     /// Whether the guest has to stop; called on its thread.
     pub(crate) fn check(&self) -> Result<(), Stop> {
         self.check_cancelled()?;
-        let (wall, cpu) = self.used();
+        let Some(begun) = self.begun() else { return Ok(()) };
         let over = |control, used: Duration, limit: Option<Duration>| match limit {
             Some(limit) if used >= limit => {
                 Err(Stop::Limit { control, limit: nanos(limit), observed: nanos(used) })
             }
             _ => Ok(()),
         };
-        over(Control::CpuTime, cpu, self.cpu)?;
+        let wall = begun.at.elapsed();
+        // A thread uses no more CPU time than time goes by; its clock is a system call.
+        if self.cpu.is_some_and(|limit| wall >= limit) {
+            over(Control::CpuTime, thread_cpu().saturating_sub(begun.cpu), self.cpu)?;
+        }
         over(Control::WallTime, wall, self.wall)
     }
 
     /// When a guest that begins now has to be looked at, at the latest: without asking a clock.
     pub(crate) fn first_look(&self) -> Option<Instant> {
         let begun = self.begun()?;
-        [self.wall, self.cpu].into_iter().flatten().filter_map(|d| begun.at.checked_add(d)).min()
+        [self.wall, self.cpu, self.turn()]
+            .into_iter()
+            .flatten()
+            .filter_map(|time| begun.at.checked_add(time))
+            .min()
+    }
+
+    /// Whether the run has to stop, as far as another thread can tell: it has its own CPU time.
+    pub(crate) fn check_outside(&self) -> Result<(), Stop> {
+        self.check_cancelled()?;
+        match (self.wall, self.age()) {
+            (Some(wall), age) if age >= wall => Err(Stop::Limit {
+                control: Control::WallTime,
+                limit: nanos(wall),
+                observed: nanos(age),
+            }),
+            _ => Ok(()),
+        }
+    }
+
+    /// Waits until `until`, or for ever; ends early, and says so with `false`, when the run has to
+    /// stop.
+    pub(crate) fn sleep_outside(&self, until: Option<Instant>) -> bool {
+        let mut gate = self.lock();
+        loop {
+            let now = Instant::now();
+            if self.check_outside().is_err() {
+                return false;
+            }
+            if until.is_some_and(|until| until <= now) {
+                return true;
+            }
+            gate = self.doze(gate, until, now);
+        }
+    }
+
+    /// Holds up a guest that has used more CPU time than its rate allows; called on its thread.
+    pub(crate) fn throttle(&self) -> Result<(), Stop> {
+        let (Some(rate), Some(begun)) = (self.rate, self.begun()) else { return Ok(()) };
+        let (_, cpu) = self.used();
+        match begun.at.checked_add(cpu.div_f64(rate)) {
+            Some(earned) if earned > Instant::now() => {
+                self.wait_for(Some(earned), || None::<()>).map(drop)
+            }
+            _ => Ok(()),
+        }
     }
 
     /// Whether the caller has asked for the end.
     pub(crate) fn check_cancelled(&self) -> Result<(), Stop> {
         if self.cancelled.load(Ordering::Acquire) { Err(Stop::Cancelled) } else { Ok(()) }
+    }
+
+    /// How long a guest with a rate runs between two looks.
+    fn turn(&self) -> Option<Duration> {
+        self.rate.map(|_| TURN)
     }
 
     /// When the guest has to be looked at next, at the latest; called on its thread.
@@ -135,11 +203,12 @@ impl Tether {
             let left = cpu.saturating_sub(thread_cpu().saturating_sub(begun.cpu));
             now.checked_add(left.max(Duration::from_micros(200)))
         });
-        [wall, cpu].into_iter().flatten().min()
+        let turn = self.turn().and_then(|turn| now.checked_add(turn));
+        [wall, cpu, turn].into_iter().flatten().min()
     }
 
     /// The end of the wall time, if it is limited.
-    fn wall_end(&self) -> Option<Instant> {
+    pub(crate) fn wall_end(&self) -> Option<Instant> {
         self.begun()?.at.checked_add(self.wall?)
     }
 
@@ -160,24 +229,39 @@ impl Tether {
             if until.is_some_and(|until| until <= now) {
                 return Ok(None);
             }
-            gate = match [until, self.wall_end()].into_iter().flatten().min() {
-                Some(end) => {
-                    let wait = self.changed.wait_timeout(gate, end.saturating_duration_since(now));
-                    wait.unwrap_or_else(PoisonError::into_inner).0
-                }
-                None => self.changed.wait(gate).unwrap_or_else(PoisonError::into_inner),
-            };
+            gate = self.doze(gate, until, now);
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, ()> {
+    /// Sleeps until something changes, `until` has come or the wall time is over.
+    fn doze<'a>(
+        &self,
+        mut gate: MutexGuard<'a, usize>,
+        until: Option<Instant>,
+        now: Instant,
+    ) -> MutexGuard<'a, usize> {
+        *gate += 1;
+        let mut gate = match [until, self.wall_end()].into_iter().flatten().min() {
+            Some(end) => {
+                let wait = self.changed.wait_timeout(gate, end.saturating_duration_since(now));
+                wait.unwrap_or_else(PoisonError::into_inner).0
+            }
+            None => self.changed.wait(gate).unwrap_or_else(PoisonError::into_inner),
+        };
+        *gate -= 1;
+        gate
+    }
+
+    fn lock(&self) -> MutexGuard<'_, usize> {
         self.gate.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Wakes whoever waits for a change of a stream.
     pub(crate) fn notify(&self) {
-        drop(self.lock());
-        self.changed.notify_all();
+        let waiting = *self.lock();
+        if waiting > 0 {
+            self.changed.notify_all();
+        }
     }
 
     /// Notes that the run is over.
@@ -193,7 +277,9 @@ impl Tether {
             if let Some(value) = ready() {
                 return value;
             }
+            *gate += 1;
             gate = self.changed.wait(gate).unwrap_or_else(PoisonError::into_inner);
+            *gate -= 1;
         }
     }
 }

@@ -1,22 +1,30 @@
-//! WASI preview 1 for a guest that has three streams, arguments, an environment, clocks and
-//! random numbers, and nothing else (the `wasi_snapshot_preview1` document of the WASI
-//! repository).
+//! WASI preview 1 for a guest that has three streams, arguments, an environment, clocks, random
+//! numbers and the policy's files, and no socket (the `wasi_snapshot_preview1` document of the
+//! WASI repository).
 //!
 //! The functions are our own because each must know the run's tether: wasmtime's would sleep and
 //! block where nothing could stop them.
 
 mod clocks;
 mod environ;
+mod failure;
+mod files;
 mod memory;
+mod paths;
 mod poll;
 mod stdio;
 mod stubs;
+mod table;
+
+pub(crate) use table::Table;
 
 use std::sync::Arc;
 
 use wasmtime::Linker;
+use wasmtime::component::ResourceTable;
 
 use crate::clock::Appointment;
+use crate::files::Files;
 use crate::limiter::Limiter;
 use crate::streams::{Sink, Source};
 use crate::tether::Tether;
@@ -37,8 +45,11 @@ pub(crate) struct Guest {
     pub(crate) environment: Arc<Vec<Vec<u8>>>,
     /// When it is to be looked at next.
     pub(crate) appointment: Option<Appointment>,
-    /// Whether each of the three streams is still open.
-    pub(crate) open: [bool; 3],
+    pub(crate) files: Files,
+    /// What a component has handles of.
+    pub(crate) table: ResourceTable,
+    /// Descriptors of a module of preview 1.
+    pub(crate) fds: Table,
 }
 
 /// An errno of WASI preview 1.
@@ -50,7 +61,11 @@ impl Errno {
     pub(crate) const BADF: Self = Self(8);
     pub(crate) const FAULT: Self = Self(21);
     pub(crate) const INVAL: Self = Self(28);
+    pub(crate) const FBIG: Self = Self(22);
     pub(crate) const IO: Self = Self(29);
+    pub(crate) const NAMETOOLONG: Self = Self(37);
+    pub(crate) const NOTDIR: Self = Self(54);
+    pub(crate) const NOTSUP: Self = Self(58);
     pub(crate) const SPIPE: Self = Self(70);
 }
 
@@ -69,6 +84,8 @@ pub(crate) fn link(linker: &mut Linker<Guest>) -> wasmtime::Result<()> {
     environ::link(linker)?;
     clocks::link(linker)?;
     stdio::link(linker)?;
+    files::link(linker)?;
+    paths::link(linker)?;
     poll::link(linker)?;
     stubs::link(linker)
 }

@@ -7,9 +7,11 @@ use stockade_core::{Error, ErrorKind, Program, ProgramSource, Result, Sandbox};
 /// A sandbox of the backend that suits `program`, with what this build has: namespaces for a
 /// native executable, wasmtime for a WebAssembly module.
 ///
-/// Make one and use it for many programs of the same kind; [`Report::backend`] says which it was.
+/// Make one and use it for many programs of the same kind; [`Report::backend`] and
+/// [`Report::backend_reason`] say which it was and why.
 ///
 /// [`Report::backend`]: crate::Report::backend
+/// [`Report::backend_reason`]: crate::Report::backend_reason
 ///
 /// # Errors
 /// `Unsupported` when no backend of this build runs such a program, or when this host refuses
@@ -38,7 +40,8 @@ pub fn auto(program: &Program) -> Result<Box<dyn Sandbox>> {
 
 #[cfg(feature = "namespace")]
 fn native() -> Result<Box<dyn Sandbox>> {
-    Ok(Box::new(stockade_namespace::NamespaceSandbox::new()?))
+    let sandbox = stockade_namespace::NamespaceSandbox::new()?;
+    Ok(Box::new(sandbox.chosen_because("auto: the program is a native executable")))
 }
 
 #[cfg(not(feature = "namespace"))]
@@ -48,7 +51,8 @@ fn native() -> Result<Box<dyn Sandbox>> {
 
 #[cfg(feature = "wasm")]
 fn module() -> Result<Box<dyn Sandbox>> {
-    Ok(Box::new(stockade_wasm::WasmSandbox::new()?))
+    let sandbox = stockade_wasm::WasmSandbox::new()?;
+    Ok(Box::new(sandbox.chosen_because("auto: the program is a WebAssembly binary")))
 }
 
 #[cfg(not(feature = "wasm"))]

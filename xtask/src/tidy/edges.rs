@@ -18,7 +18,7 @@ const TABLE: [Row; 11] = [
     row("stockade-core", &[], &[]),
     row("stockade-warden", &[], &[]),
     row("stockade-namespace", &["stockade-core", "stockade-warden"], SUITES),
-    row("stockade-wasm", &["stockade-core"], &[]),
+    row("stockade-wasm", &["stockade-core"], SUITES),
     row("stockade", &["stockade-core", "stockade-namespace", "stockade-wasm"], SUITES),
     row("stockade-cli", &["stockade"], GUESTS),
     row("stockade-examples", &["stockade", "stockade-guests"], &[]),

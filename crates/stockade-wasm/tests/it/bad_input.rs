@@ -156,7 +156,7 @@ fn proposals_that_are_off_are_refused() {
         r#"(module (type (struct)) (func (export "_start")))"#,
     ] {
         let bytes = wat::parse_str(text).expect("well written");
-        assert_refused(bytes, ErrorKind::InvalidPolicy, "");
+        assert_refused(bytes, ErrorKind::Unsupported, "proposal");
     }
 }
 
@@ -198,15 +198,23 @@ fn a_native_program_is_sent_to_the_other_backend() {
 }
 
 #[test]
-fn files_and_networks_are_not_left_out_silently() {
-    let [mut mounts, mut root, mut network] = [(); 3].map(|()| Policy::default());
-    mounts.filesystem.mounts.push(Mount::tmpfs("/scratch", None));
-    root.filesystem.base = stockade_core::Base::Rootfs("/srv/root".into());
-    network.network.mode = NetworkMode::Loopback;
-    for (policy, word) in [(mounts, "/scratch"), (root, "/srv/root"), (network, "network")] {
+fn a_network_is_not_left_out_silently() {
+    let mut policy = Policy::default();
+    policy.network.mode = NetworkMode::Loopback;
+    let error = refused(&policy, &module(HELLO));
+    assert_eq!(error.kind(), ErrorKind::Unsupported);
+    assert!(error.to_string().contains("network"), "{error}");
+}
+
+#[test]
+fn a_mount_or_a_root_that_is_not_there_is_named() {
+    let [mut mount, mut root] = [(); 2].map(|()| Policy::default());
+    mount.filesystem.mounts.push(Mount::read_only("/nonexistent/data", "/data"));
+    root.filesystem.base = stockade_core::Base::Rootfs("/nonexistent/root".into());
+    for (policy, word) in [(mount, "`/data`"), (root, "/nonexistent/root")] {
         let error = refused(&policy, &module(HELLO));
-        assert_eq!(error.kind(), ErrorKind::Unsupported);
-        assert!(error.to_string().contains(word), "{error}");
+        assert_eq!(error.kind(), ErrorKind::NotFound);
+        assert!(error.to_string().contains(word) && error.hint().is_some(), "{error}");
     }
 }
 

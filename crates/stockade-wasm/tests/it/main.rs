@@ -1,9 +1,16 @@
 //! The WebAssembly backend against guests written by hand, most of them hostile.
 #![allow(clippy::unwrap_used)]
 
+mod any_call;
 mod bad_input;
+mod cache;
+mod calls;
+mod components;
+mod conformance;
+mod files;
 mod generated;
 mod guests;
+mod host_functions;
 mod hostile;
 mod receipt;
 mod siblings;

@@ -51,11 +51,12 @@ fn eight_threads_run_one_prepared_module() {
     });
 }
 
-/// Looks for anything but zeros in its megabyte and in a global, then dirties both.
+/// Looks for anything but zeros in its memory, where a C program has its stack as well, in a table
+/// and in a global, then dirties them. The memory is larger than what a slot keeps resident.
 #[test]
 fn nothing_of_the_last_tenant_is_left() {
     let text = guest_with(
-        "(memory (export \"memory\") 16) (global $g (mut i64) (i64.const 0))
+        "(memory (export \"memory\") 4) (global $g (mut i64) (i64.const 0))
          (table $t 64 funcref)",
         "(elem declare func $done)",
         "(local $at i32)
@@ -67,10 +68,10 @@ fn nothing_of_the_last_tenant_is_left() {
             (if (i64.ne (i64.load (local.get $at)) (i64.const 0)) (then (call $exit (i32.const 9))))
             (i64.store (local.get $at) (i64.const 0x6c656166206c6c65))
             (local.set $at (i32.add (local.get $at) (i32.const 8)))
-            (br_if $next (i32.lt_u (local.get $at) (i32.const 1048576))))",
+            (br_if $next (i32.lt_u (local.get $at) (i32.const 262144))))",
     );
     let prepared = prepare(&Policy::default(), &text);
-    for _ in 0..2000 {
+    for _ in 0..10_000 {
         let report = prepared.start(Stdio::captured()).and_then(|run| run.wait());
         assert_exited(&report.expect("it runs"), 0);
     }

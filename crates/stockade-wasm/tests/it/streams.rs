@@ -142,3 +142,26 @@ fn a_read_of_a_live_input_that_is_never_written_ends_with_the_wall_time() {
     let _stdin = run.stdin().unwrap();
     assert_limit(&wait_soon(run).unwrap(), Control::WallTime);
 }
+
+/// `isatty` of a C library goes by the type; an interpreter that sees a terminal prompts.
+#[test]
+fn no_stream_is_a_terminal() {
+    let text = r#"(module
+        (import "wasi_snapshot_preview1" "fd_fdstat_get" (func $stat (param i32 i32) (result i32)))
+        (import "wasi_snapshot_preview1" "fd_filestat_get"
+            (func $filestat (param i32 i32) (result i32)))
+        (import "wasi_snapshot_preview1" "proc_exit" (func $exit (param i32)))
+        (memory (export "memory") 1)
+        (func (export "_start") (local $fd i32) (local $types i32)
+            (loop $next
+                (i32.store8 (i32.const 0) (i32.const 9))
+                (i32.store8 (i32.const 80) (i32.const 9))
+                (drop (call $stat (local.get $fd) (i32.const 0)))
+                (drop (call $filestat (local.get $fd) (i32.const 64)))
+                (local.set $types (i32.or (local.get $types)
+                    (i32.or (i32.load8_u (i32.const 0)) (i32.load8_u (i32.const 80)))))
+                (local.set $fd (i32.add (local.get $fd) (i32.const 1)))
+                (br_if $next (i32.lt_u (local.get $fd) (i32.const 3))))
+            (call $exit (local.get $types))))"#;
+    assert_exited(&run(&Policy::default(), text), 0);
+}

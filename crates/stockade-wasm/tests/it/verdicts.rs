@@ -4,6 +4,7 @@ use std::thread;
 use std::time::Duration;
 
 use stockade_core::{Control, Limit, Policy, Sandbox, Stdio, Verdict};
+use stockade_wasm::WasmSandbox;
 
 use crate::guests::{HELLO, SPIN, SPIN_IN_START, guest, guest_with};
 use crate::{
@@ -195,4 +196,20 @@ fn fuel_used_is_the_same_each_time_and_enough_of_it_is_enough() {
     // The budget is looked at where functions begin and loops go round.
     policy.limits.fuel = Some(used - 100);
     assert_limit(&run(&policy, &count), Control::Fuel);
+}
+
+#[test]
+fn a_trap_has_a_backtrace_that_names_functions_only_when_asked_for() {
+    let text = r#"(module
+        (func $inner unreachable)
+        (func $outer (call $inner))
+        (func (export "_start") (call $outer)))"#;
+    let asked = WasmSandbox::builder().backtraces(true).build().unwrap();
+    let report = asked.run(&Policy::default(), &module(text)).unwrap();
+    let Verdict::Trapped { backtrace: Some(backtrace), .. } = report.verdict else {
+        panic!("{:?}", report.verdict);
+    };
+    assert!(backtrace.contains("inner") && backtrace.contains("outer"), "{backtrace}");
+    let report = run(&Policy::default(), text);
+    assert!(matches!(report.verdict, Verdict::Trapped { backtrace: None, .. }));
 }
