@@ -10,43 +10,74 @@ mod reuse;
 mod streams;
 mod world;
 
-/// From one list: [`check`], and the macro that makes every behaviour a test.
+use crate::{Behaviour, Difference, Subject};
+
+/// From one list: [`BEHAVIOURS`], and the macro that makes every behaviour a test.
 ///
-/// A behaviour that is missing here is dead code, which lint does not let pass.
+/// A behaviour is followed by how it differs for modules, where it does: `native_only`, `differs` or
+/// `components_differ`, with the reason. One that is missing here is dead code, which lint does not let pass.
 macro_rules! behaviours {
-    ($dollar:tt $($module:ident { $($name:ident,)* })*) => {
-        /// Checks one behaviour, by module and name.
-        ///
-        /// # Panics
-        /// If the subject does not behave so, or no behaviour has that name.
-        pub fn check(module: &str, name: &str, subject: &dyn $crate::Subject) {
-            match (module, name) {
-                $($((stringify!($module), stringify!($name)) => $module::$name(subject),)*)*
-                _ => panic!("{module}::{name} is not a behaviour"),
-            }
-        }
+    (@) => { None };
+    (@ native_only($why:literal)) => { Some(Difference::NativeOnly($why)) };
+    (@ differs($how:literal)) => { Some(Difference::Differs($how)) };
+    (@ components_differ($how:literal)) => { Some(Difference::ComponentsDiffer($how)) };
+    ($dollar:tt $($area:ident { $($name:ident $(: $kind:ident($why:literal))?,)* })*) => {
+        /// Every behaviour.
+        pub const BEHAVIOURS: &[Behaviour] = &[$($(
+            Behaviour {
+                area: stringify!($area),
+                name: stringify!($name),
+                difference: behaviours!(@ $($kind($why))?),
+                check: $area::$name,
+            },
+        )*)*];
 
         /// Mounts every behaviour as a test. The expression makes an `Option` of a
         /// [`Subject`](crate::Subject); where it makes none, it has said why.
+        ///
+        /// After `modules:` it makes a subject whose programs are not native, and only what is
+        /// documented of modules is mounted.
         #[macro_export]
         macro_rules! conformance {
-            ($dollar subject:expr) => {
-                $(mod $module {
+            (modules: $dollar subject:expr) => { $dollar crate::conformance!(@ modules $dollar subject); };
+            (@ $dollar programs:ident $dollar subject:expr) => {
+                $(mod $area {
                     use super::*;
-                    $(#[test]
-                    fn $name() {
-                        if let Some(subject) = $dollar subject {
-                            $dollar crate::check(
-                                stringify!($module),
-                                stringify!($name),
-                                &subject,
-                            );
-                        }
+                    $($dollar crate::__behaviour! {
+                        $dollar programs ($($kind)?) $area $name $dollar subject
                     })*
                 })*
             };
+            ($dollar subject:expr) => { $dollar crate::conformance!(@ native $dollar subject); };
         }
     };
+}
+
+/// One behaviour as a test; nothing, where it is for native programs and these are modules.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __behaviour {
+    (modules (native_only) $($behaviour:tt)*) => {};
+    ($programs:ident ($($kind:ident)?) $area:ident $name:ident $subject:expr) => {
+        #[test]
+        fn $name() {
+            if let Some(subject) = $subject {
+                $crate::check(stringify!($area), stringify!($name), &subject);
+            }
+        }
+    };
+}
+
+/// Checks one behaviour, by area and name.
+///
+/// # Panics
+/// If the subject does not behave so, or no behaviour of its programs has that name.
+pub fn check(area: &str, name: &str, subject: &dyn Subject) {
+    let behaviour = BEHAVIOURS.iter().find(|one| (one.area, one.name) == (area, name));
+    let behaviour = behaviour.unwrap_or_else(|| panic!("{area}::{name} is not a behaviour"));
+    let native_only = matches!(behaviour.difference, Some(Difference::NativeOnly(_)));
+    assert!(subject.facts().native || !native_only, "{area}::{name} is for native programs");
+    (behaviour.check)(subject);
 }
 
 behaviours! { $
@@ -58,10 +89,10 @@ behaviours! { $
         dropping_a_run_ends_it,
     }
     exit {
-        exit_codes_are_told,
-        a_crash_is_told,
-        an_abort_is_told,
-        a_program_that_kills_itself_is_signaled,
+        exit_codes_are_told: components_differ("the adapter of preview 1 makes every code but 0 a 1"),
+        a_crash_is_told: differs("the program is `trapped`, not `signaled`"),
+        an_abort_is_told: differs("the program is `trapped`, not `signaled`"),
+        a_program_that_kills_itself_is_signaled: native_only("a module sends no signal"),
         a_program_that_is_not_there_is_not_found,
     }
     files {
@@ -74,14 +105,16 @@ behaviours! { $
     limits {
         memory_is_limited,
         cpu_time_is_limited,
-        cpu_time_of_all_tasks_is_summed,
+        cpu_time_of_all_tasks_is_summed: native_only("a module is one thread"),
         wall_time_is_limited,
-        cpus_are_limited,
-        processes_are_limited,
+        cpus_are_limited: differs("approximated: the guest sleeps when it is ahead of its rate"),
+        processes_are_limited: native_only("a module is one thread and starts no process"),
         open_files_are_limited,
         file_size_is_limited,
         disk_is_limited,
         limits_that_are_not_reached_are_not_felt,
+        processes_up_to_the_limit_are_not_refused:
+            native_only("a module is one thread and starts no process"),
         a_control_that_cannot_be_met_is_refused,
     }
     output {
@@ -113,11 +146,11 @@ behaviours! { $
         both_outputs_are_captured_exactly,
         full_pipes_and_pending_input_do_not_deadlock,
         input_that_nobody_reads_does_not_delay_the_end,
-        a_grandchild_that_holds_the_pipes_does_not_delay_the_end,
+        a_grandchild_that_holds_the_pipes_does_not_delay_the_end: native_only("a module starts no process"),
     }
     world {
         arguments_arrive_as_given,
-        the_environment_is_the_policys_and_nothing_else,
-        the_working_directory_is_the_policys,
+        the_environment_is_what_the_policy_says_and_nothing_else,
+        the_working_directory_is_what_the_policy_says,
     }
 }

@@ -7,19 +7,26 @@
 //! stockade_conformance::conformance!(Native::new(NamespaceSandbox::new()?));
 //! ```
 //!
-//! What may differ between backends is in [`Facts`], and nowhere else. What a host may lack is
-//! read from [`Sandbox::support`]: an approximated limit is asked for as best effort, and its
-//! verdict must be right all the same.
+//! What differs for modules is in the list of [`BEHAVIOURS`], with a reason, and nowhere else; the
+//! manual shows it as a [`table`], and what is then expected follows from [`Facts`]. What a host may
+//! lack is read from [`Sandbox::support`]: an approximated limit is asked for as best effort, and
+//! its verdict must be right all the same.
 
+mod behaviour;
 mod behaviours;
 mod job;
 mod scratch;
 mod subject;
+mod table;
+mod wasm;
 
-pub use behaviours::check;
+pub use behaviour::{Behaviour, Difference};
+pub use behaviours::{BEHAVIOURS, check};
 pub use job::Job;
 pub use scratch::Scratch;
 pub use subject::{Facts, Native, Subject};
+pub use table::table;
+pub use wasm::Wasm;
 
 #[doc(hidden)]
 pub use stockade::Sandbox;

@@ -1,6 +1,6 @@
 //! [`Subject`]: a backend under test, and what is particular about it.
 
-use stockade::{Ability, Control, Mount, Policy, Program, Sandbox};
+use stockade::{Ability, Control, Mount, Policy, Program, Sandbox, Verdict};
 use stockade_guests::Guest;
 
 /// A backend under test.
@@ -10,6 +10,9 @@ pub trait Subject: Sync {
 
     /// Makes `guest` part of what `policy` lets be seen, and gives the program that it is.
     fn program(&self, policy: &mut Policy, guest: &Guest) -> Program;
+
+    /// A program at a path where there is none.
+    fn absent(&self, path: &str) -> Program;
 
     /// What this backend does differently from others, on purpose.
     fn facts(&self) -> Facts;
@@ -34,6 +37,15 @@ pub struct Facts {
     /// Programs are native: they have processes, threads and signals of the kernel's, so that a
     /// crash is `signaled`. Where they are not, a crash is `trapped`.
     pub native: bool,
+    /// A program's status arrives as it is; else every status but 0 is 1.
+    pub exit_codes: bool,
+}
+
+impl Facts {
+    /// How a program ends that exits with `code`.
+    pub fn exited(self, code: i32) -> Verdict {
+        Verdict::Exited { code: if self.exit_codes { code } else { i32::from(code != 0) } }
+    }
 }
 
 /// A backend that runs native executables.
@@ -66,7 +78,11 @@ impl<S: Sandbox> Subject for Native<S> {
         Program::executable(path)
     }
 
+    fn absent(&self, path: &str) -> Program {
+        Program::executable(path)
+    }
+
     fn facts(&self) -> Facts {
-        Facts { native: true }
+        Facts { native: true, exit_codes: true }
     }
 }

@@ -1,6 +1,6 @@
 //! How a program ended.
 
-use stockade::{ErrorKind, Program, Verdict};
+use stockade::{ErrorKind, Verdict};
 use stockade_guests as guests;
 
 use crate::{Job, Subject};
@@ -8,7 +8,7 @@ use crate::{Job, Subject};
 pub(super) fn exit_codes_are_told(subject: &dyn Subject) {
     for code in [0, 1, 7, 124, 255] {
         let report = Job::new(subject, &guests::EXIT_CODE).args([code.to_string()]).run();
-        assert_eq!(report.verdict, Verdict::Exited { code });
+        assert_eq!(report.verdict, subject.facts().exited(code));
     }
 }
 
@@ -30,14 +30,12 @@ fn expect_fall(subject: &dyn Subject, guest: &guests::Guest, signal: &str, numbe
 }
 
 pub(super) fn a_program_that_kills_itself_is_signaled(subject: &dyn Subject) {
-    if subject.facts().native {
-        expect_fall(subject, &guests::SELF_SIGKILL, "SIGKILL", 9);
-    }
+    expect_fall(subject, &guests::SELF_SIGKILL, "SIGKILL", 9);
 }
 
 pub(super) fn a_program_that_is_not_there_is_not_found(subject: &dyn Subject) {
     let mut job = Job::new(subject, &guests::HELLO);
-    job.program = Program::executable("/guest/nobody");
+    job.program = subject.absent("/guest/nobody");
     let error = job.try_prepare().err().expect("there is no such program");
     assert_eq!(error.kind(), ErrorKind::NotFound);
     assert!(error.to_string().contains("/guest/nobody"), "{error}");

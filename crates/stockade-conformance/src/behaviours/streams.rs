@@ -93,9 +93,6 @@ pub(super) fn input_that_nobody_reads_does_not_delay_the_end(subject: &dyn Subje
 }
 
 pub(super) fn a_grandchild_that_holds_the_pipes_does_not_delay_the_end(subject: &dyn Subject) {
-    if !subject.facts().native {
-        return;
-    }
     let begun = Instant::now();
     let report = Job::new(subject, &guests::GRANDCHILD_HOLDS_PIPE).args(["20"]).run();
     assert!(report.verdict.success(), "{:?}", report.verdict);

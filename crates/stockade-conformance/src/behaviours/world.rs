@@ -16,7 +16,7 @@ pub(super) fn arguments_arrive_as_given(subject: &dyn Subject) {
     );
 }
 
-pub(super) fn the_environment_is_the_policys_and_nothing_else(subject: &dyn Subject) {
+pub(super) fn the_environment_is_what_the_policy_says_and_nothing_else(subject: &dyn Subject) {
     let asked = [("EMPTY", ""), ("LANG", "C.UTF-8"), ("SPACE", " a = b "), ("ünï", "côdé")];
     let asked: BTreeMap<String, String> =
         asked.map(|(key, value)| (key.to_owned(), value.to_owned())).into();
@@ -32,7 +32,7 @@ pub(super) fn the_environment_is_the_policys_and_nothing_else(subject: &dyn Subj
     assert_eq!(found, Some(asked));
 }
 
-pub(super) fn the_working_directory_is_the_policys(subject: &dyn Subject) {
+pub(super) fn the_working_directory_is_what_the_policy_says(subject: &dyn Subject) {
     let report = Job::new(subject, &guests::CAT)
         .args(["note"])
         .mount(Mount::file("/place/note", "found"))
