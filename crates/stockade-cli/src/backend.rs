@@ -6,30 +6,92 @@ use std::io::Read;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
-use stockade::{NamespaceSandbox, Program, Result, Sandbox, WasmSandbox};
+use stockade::{Mount, NamespaceSandbox, Program, ProgramSource, Result, Sandbox, WasmSandbox};
 
 use crate::args::BackendArg;
+use crate::{cache, exit, script};
 
 /// What a WebAssembly module or component begins with.
 const MAGIC: &[u8; 4] = b"\0asm";
 
-/// The program as the backend that was asked for takes it: for namespaces a name or path inside
-/// the sandbox, for WebAssembly a file of the host.
-pub(crate) fn program(backend: BackendArg, name: &OsStr) -> Program {
-    let is_module = match backend {
-        BackendArg::Auto => names_a_module(name),
-        BackendArg::Namespace => false,
-        BackendArg::Wasm => true,
-    };
-    if is_module { Program::module_file(name) } else { Program::executable(name) }
+/// What runs, the file that has to be shown to it, and why its backend was chosen.
+pub(crate) struct Choice {
+    pub(crate) program: Program,
+    pub(crate) mount: Option<Mount>,
+    reason: Option<&'static str>,
 }
 
-/// The backend that was asked for, ready to use.
-pub(crate) fn open(backend: BackendArg, program: &Program) -> Result<Box<dyn Sandbox>> {
+impl From<Program> for Choice {
+    fn from(program: Program) -> Self {
+        Self { program, mount: None, reason: None }
+    }
+}
+
+impl Choice {
+    /// A script that a runtime reads from a file.
+    pub(crate) fn script(program: Program, file: Mount) -> Self {
+        Self { program, mount: Some(file), reason: None }
+    }
+
+    fn because(self, reason: &'static str) -> Self {
+        Self { reason: Some(reason), ..self }
+    }
+}
+
+/// The program as the backend that was asked for takes it: for namespaces a name or path inside
+/// the sandbox, for WebAssembly a file of the host, or a language.
+pub(crate) fn program(backend: BackendArg, name: &OsStr) -> Result<Choice> {
     match backend {
-        BackendArg::Auto => stockade::auto(program),
-        BackendArg::Namespace => Ok(Box::new(NamespaceSandbox::new()?)),
-        BackendArg::Wasm => Ok(Box::new(WasmSandbox::new()?)),
+        BackendArg::Namespace => Ok(Program::executable(name).into()),
+        BackendArg::Auto if names_a_module(name) => {
+            let choice = Choice::from(Program::module_file(name));
+            Ok(choice.because("auto: the program is a WebAssembly binary"))
+        }
+        BackendArg::Auto => match script::meant(name) {
+            Some(language) => {
+                let choice = script::choice(language, Path::new(name))?;
+                Ok(choice.because("auto: the program is a script that is not executable"))
+            }
+            None => {
+                let choice = Choice::from(Program::executable(name));
+                Ok(choice.because("auto: the program is a native executable"))
+            }
+        },
+        BackendArg::Wasm => match (script::interpreter(name), script::language(name)) {
+            (Some(language), _) => Ok(script::runtime(language)?.program().into()),
+            (None, Some(language)) => script::choice(language, Path::new(name)),
+            (None, None) => Ok(Program::module_file(name).into()),
+        },
+    }
+}
+
+/// The backend of a choice, ready to use.
+pub(crate) fn open(choice: &Choice) -> Result<Box<dyn Sandbox>> {
+    if let ProgramSource::Executable(_) = choice.program.source {
+        let sandbox = NamespaceSandbox::new()?;
+        return Ok(match choice.reason {
+            Some(reason) => Box::new(sandbox.chosen_because(reason)),
+            None => Box::new(sandbox),
+        });
+    }
+    let sandbox = wasm()?;
+    Ok(match choice.reason {
+        Some(reason) => Box::new(sandbox.chosen_because(reason)),
+        None => Box::new(sandbox),
+    })
+}
+
+/// The WebAssembly backend, with compiled code kept for the next run.
+pub(crate) fn wasm() -> Result<WasmSandbox> {
+    let builder = || WasmSandbox::builder().backtraces(true);
+    let Some(modules) = cache::modules() else { return builder().build() };
+    match modules.and_then(|directory| builder().cache_dir(directory).build()) {
+        Ok(sandbox) => Ok(sandbox),
+        // It is as fast as can be without one; a defect of the engines would come again.
+        Err(error) => {
+            exit::say(&format!("note: compiled code is not kept: {error}"));
+            builder().build()
+        }
     }
 }
 

@@ -1,17 +1,21 @@
 //! The `stockade` command.
 //!
 //! Parsing ([`args`]) does no I/O and nothing else reads the command line. Everything a user sees
-//! is written by [`exit`], [`report`], [`doctor`] and [`policy`].
+//! is written by [`exit`], [`report`], [`doctor`], [`policy`]
+//! and [`runtime`].
 #![forbid(unsafe_code)]
 
 mod args;
 mod backend;
+mod cache;
 mod doctor;
 mod exit;
 mod interrupt;
 mod policy;
 mod report;
 mod run;
+mod runtime;
+mod script;
 mod stream;
 
 use std::io;
@@ -30,6 +34,7 @@ fn main() -> ExitCode {
         Command::Policy { command: PolicyCommand::Show { file, json } } => {
             policy::show(file.as_deref(), json)
         }
+        Command::Runtime { command } => runtime::runtime(&command),
         Command::Version => version().map_err(exit::output),
     };
     outcome.unwrap_or_else(|failure| failure).into()

@@ -18,8 +18,16 @@ pub(crate) fn exit(verdict: &Verdict) -> Exit {
 }
 
 /// What there is to say about how the program ended; nothing when it ended by itself.
-pub(crate) fn last_line(verdict: &Verdict) -> Option<String> {
+/// `peak` is the most memory it held, in bytes.
+pub(crate) fn last_line(verdict: &Verdict, peak: u64) -> Option<String> {
     match verdict {
+        // A module is not given what would not fit: it never held what it asked for.
+        Verdict::Limit { control: Control::Memory, limit, observed }
+            if peak < *limit && limit < observed =>
+        {
+            let (limit, held, wanted) = (exact_size(*limit), size(peak), size(*observed));
+            Some(format!("stopped: memory limit {limit} reached (held {held}, asked for {wanted})"))
+        }
         Verdict::Trapped { trap, .. } => Some(format!("trapped: {trap}")),
         _ => stopped(verdict).map(|reason| format!("stopped: {reason}")),
     }

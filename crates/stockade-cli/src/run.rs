@@ -18,9 +18,11 @@ pub(crate) fn run(args: &RunArgs) -> Result<Exit, Exit> {
 }
 
 fn attempt(args: &RunArgs) -> Result<Exit> {
-    let policy = policy::of(args)?;
-    let program = backend::program(args.backend, &args.program).args(&args.args);
-    let sandbox = backend::open(args.backend, &program)?;
+    let mut policy = policy::of(args)?;
+    let choice = backend::program(args.backend, &args.program)?;
+    let sandbox = backend::open(&choice)?;
+    policy.filesystem.mounts.extend(choice.mount);
+    let program = choice.program.args(&args.args);
     let prepared = sandbox.prepare(&policy, &program)?;
     // A report that cannot be written is better known before the run than after it.
     let target = args.report.as_deref().map(ReportTarget::open).transpose()?;
@@ -65,7 +67,7 @@ fn conclude(report: &Report, failure: Option<Failure>, signal: Option<i32>) -> R
     for line in report::truncations(report) {
         exit::say(&line);
     }
-    if let Some(line) = report::last_line(&report.verdict) {
+    if let Some(line) = report::last_line(&report.verdict, report.usage.peak_memory) {
         exit::say(&line);
     }
     Ok(report::exit(&report.verdict))

@@ -54,7 +54,7 @@
 //! | feature | default | adds |
 //! |---|---|---|
 //! | `namespace` | yes | `NamespaceSandbox`: native programs behind Linux namespaces |
-//! | `wasm` | yes | `WasmSandbox`: WebAssembly modules without files and network ([`manual::wasm`]); brings in wasmtime |
+//! | `wasm` | yes | `WasmSandbox`: WebAssembly modules without files and network ([`manual::wasm`]); brings in wasmtime; and `runtime`: Python and JavaScript source ([`manual::runtimes`]) |
 //!
 //! A feature adds names and never changes what others do. Without any backend [`auto`] answers
 //! with [`ErrorKind::Unsupported`].
@@ -62,6 +62,8 @@
 
 mod backend;
 pub mod manual;
+#[cfg(feature = "wasm")]
+pub mod runtime;
 
 pub use backend::auto;
 #[doc(inline)]
@@ -72,3 +74,14 @@ pub use stockade_namespace::{Census, NamespaceSandbox};
 #[cfg(feature = "wasm")]
 #[doc(inline)]
 pub use stockade_wasm::WasmSandbox;
+
+/// Calling functions of modules, and letting modules call the embedder's: see
+/// [`WasmSandbox::library`].
+#[cfg(feature = "wasm")]
+pub mod wasm {
+    #[doc(inline)]
+    pub use stockade_wasm::{
+        BytesFunction, CancelToken, Function, HostCall, HostError, Imports, Instance, Library,
+        OutOfBounds, Outcome, Scalars, WasmSandboxBuilder,
+    };
+}

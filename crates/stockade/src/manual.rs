@@ -8,12 +8,15 @@
 //! | [`network`] | which network a program reaches |
 //! | [`privileges`] | as whom a program runs, and which system calls it has |
 //! | [`wasm`] | what a WebAssembly module gets, and what limits mean for it |
+//! | [`plugins`] | calling a module's functions, and letting it call yours |
+//! | [`runtimes`] | Python and JavaScript source in the WebAssembly backend |
 //! | [`stdio`] | input, output, and reading along while a program runs |
 //! | [`verdicts`] | why a run ended, and which of two reasons wins |
 //! | [`receipt`] | what enforced each control, and what `best_effort` allows |
 //! | [`errors`] | why a run did not happen, and what to do about it |
 //! | [`command_line`] | the `stockade` command and its exit status |
 //! | [`which_hosts`] | what a host must offer, and what is missing without it |
+//! | [`conformance`] | what holds on every backend, and where modules differ |
 //! | [`examples`] | one runnable file per question |
 
 #[doc = include_str!("manual/policy.md")]
@@ -34,6 +37,11 @@ pub mod privileges {}
 #[doc = include_str!("manual/wasm.md")]
 pub mod wasm {}
 
+#[doc = include_str!("manual/plugins.md")]
+pub mod plugins {}
+#[doc = include_str!("manual/runtimes.md")]
+pub mod runtimes {}
+
 #[doc = include_str!("manual/stdio.md")]
 pub mod stdio {}
 
@@ -51,6 +59,9 @@ pub mod command_line {}
 
 #[doc = include_str!("manual/which_hosts.md")]
 pub mod which_hosts {}
+
+#[doc = include_str!("manual/conformance.md")]
+pub mod conformance {}
 
 #[doc = include_str!("manual/examples.md")]
 pub mod examples {}

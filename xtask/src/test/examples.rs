@@ -2,7 +2,7 @@
 
 use super::EXPECT;
 use super::tally::{self, Tally};
-use crate::workspace;
+use crate::{runtimes, workspace};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -21,7 +21,8 @@ pub(super) fn run(examples: &BTreeMap<String, PathBuf>, expect: &str) -> Tally {
 /// Runs one example and counts it.
 pub(super) fn one(tally: &mut Tally, name: &str, file: &Path, expect: &str) {
     let mut command = Command::new(file);
-    command.env(EXPECT, expect).current_dir(workspace::root()).stdin(Stdio::null());
+    command.env(EXPECT, expect).env("XDG_CACHE_HOME", runtimes::cache());
+    command.current_dir(workspace::root()).stdin(Stdio::null());
     let output = match command.output() {
         Ok(output) => output,
         Err(error) => {

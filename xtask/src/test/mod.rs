@@ -8,7 +8,7 @@ mod tally;
 mod tests;
 
 use crate::workspace::Metadata;
-use crate::{Outcome, command, host, setup};
+use crate::{Outcome, command, host, runtimes, setup};
 use std::env;
 use std::io::{BufRead, BufReader, pipe};
 use std::process::{Command, Stdio};
@@ -44,7 +44,7 @@ pub(crate) fn run() -> Outcome {
 fn workspace(expect: &str) -> Outcome<Tally> {
     let arguments = ["test", "--workspace", "--locked", "--no-fail-fast", "--", "--show-output"];
     let mut command = command::cargo(&arguments);
-    command.env(EXPECT, expect);
+    command.env(EXPECT, expect).env("XDG_CACHE_HOME", runtimes::cache());
     watch(&mut command, expect)
 }
 

@@ -34,6 +34,14 @@ fn every_limit_says_what_was_reached_and_what_was_seen() {
 }
 
 #[test]
+fn a_module_that_asked_for_too_much_never_held_it() {
+    let verdict = Verdict::Limit { control: Control::Memory, limit: 48 * MIB, observed: 90 * MIB };
+    let line = last_line(&verdict, 26 * MIB);
+    let said = "stopped: memory limit 48 MiB reached (held 26.0 MiB, asked for 90.0 MiB)";
+    assert_eq!(line.as_deref(), Some(said));
+}
+
+#[test]
 fn any_amount_can_be_shown() {
     for amount in [0, 1, 1023, 1024, u64::MAX] {
         for control in Control::ALL {
@@ -54,16 +62,16 @@ fn a_refusal_says_what_was_refused() {
 #[test]
 fn a_trap_is_told_as_an_abort_and_not_as_a_stop() {
     let trapped = Verdict::Trapped { trap: "unreachable".to_owned(), backtrace: None };
-    assert_eq!(last_line(&trapped).as_deref(), Some("trapped: unreachable"));
+    assert_eq!(last_line(&trapped, 0).as_deref(), Some("trapped: unreachable"));
     assert_eq!(exit(&trapped), Exit::signal(6));
-    assert_eq!(last_line(&Verdict::Cancelled).as_deref(), Some("stopped: cancelled"));
+    assert_eq!(last_line(&Verdict::Cancelled, 0).as_deref(), Some("stopped: cancelled"));
 }
 
 #[test]
 fn a_program_that_ends_by_itself_was_not_stopped() {
     let killed = Verdict::Signaled { signal: "SIGSEGV".to_owned(), number: 11 };
-    assert_eq!(last_line(&Verdict::Exited { code: 7 }), None);
-    assert_eq!(last_line(&killed), None);
+    assert_eq!(last_line(&Verdict::Exited { code: 7 }, 0), None);
+    assert_eq!(last_line(&killed, 0), None);
     assert_eq!(exit(&Verdict::Exited { code: 7 }), Exit::program(7));
     assert_eq!(exit(&killed), Exit::signal(11));
     assert_eq!(exit(&Verdict::Cancelled), Exit::STOPPED);

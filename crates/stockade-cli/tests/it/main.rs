@@ -8,5 +8,6 @@ mod isolation;
 mod limits;
 mod misuse;
 mod policy_files;
+mod runtime;
 mod streams;
 mod wasm;
