@@ -1,8 +1,27 @@
-//! Measuring: distributions of times, and the machine they were taken on. The benchmarks
-//! themselves are the binaries of this package.
+//! Measuring: distributions of times, contenders that alternate, the machine they ran on, and what
+//! Stockade is compared with. The benchmarks themselves are the binaries of this package.
 
+pub mod bare;
+#[cfg(feature = "floor")]
+pub mod floor;
 mod machine;
+mod memory;
+mod race;
 mod times;
+mod workload;
 
 pub use machine::Machine;
+pub use memory::Memory;
+pub use race::{Failure, Race, repeat, thread_cpu, time};
 pub use times::Times;
+pub use workload::{WORKLOADS, Workload};
+
+/// A module that prints a line.
+pub const HELLO: &str = r#"(module
+    (import "wasi_snapshot_preview1" "fd_write"
+        (func $write (param i32 i32 i32 i32) (result i32)))
+    (memory (export "memory") 1)
+    (data (i32.const 0) "\08\00\00\00\06\00\00\00")
+    (data (i32.const 8) "hello\n")
+    (func (export "_start")
+        (drop (call $write (i32.const 1) (i32.const 0) (i32.const 1) (i32.const 20)))))"#;
