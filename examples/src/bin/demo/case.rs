@@ -1,6 +1,6 @@
 //! [`Case`]: a program that misbehaves, and how it should end.
 
-use stockade::{Ability, Base, Mount, Policy, Program, Report, Result, Sandbox};
+use stockade::{Ability, Base, Control, Mount, Policy, Program, Report, Result, Sandbox};
 use stockade_examples::accept_approximations;
 use stockade_guests::Guest;
 
@@ -49,34 +49,54 @@ impl Tally {
 /// Where a guest is inside.
 const GUEST: &str = "/guest";
 
-impl Case {
-    /// Runs it and prints its row.
-    pub(crate) fn run(&self, screen: &Screen, sandbox: &dyn Sandbox) -> Result<Outcome> {
-        let mut policy = Policy::default();
-        policy.filesystem.base = Base::Empty;
-        policy.filesystem.mounts.push(Mount::file(GUEST, self.guest.image));
-        (self.adjust)(&mut policy);
-        accept_approximations(&mut policy, sandbox);
+/// What a case came to behind one wall.
+pub(crate) struct Cell {
+    pub(crate) end: String,
+    pub(crate) time: String,
+    pub(crate) outcome: Outcome,
+}
 
-        if let Some(control) = self.beyond(&policy, sandbox) {
-            let end = format!("this host cannot bound {control}");
-            screen.row([self.name, self.story, &end, ""], Outcome::Skipped);
-            return Ok(Outcome::Skipped);
-        }
-        let program = Program::executable(GUEST).args(&self.args);
-        let report = sandbox.run(&policy, &program)?;
-        let (good, end) = (self.judge)(&report);
-        let outcome = if good { Outcome::Passed } else { Outcome::Failed };
-        screen.row([self.name, self.story, &end, &text::time(report.usage.wall_ns)], outcome);
+impl Case {
+    /// Runs it as a native program and prints its row.
+    pub(crate) fn run(&self, screen: &Screen, sandbox: &dyn Sandbox) -> Result<Outcome> {
+        let Cell { end, time, outcome } = self.behind_namespaces(sandbox)?;
+        screen.row([self.name, self.story, &end, &time], outcome);
         Ok(outcome)
     }
 
-    /// A control that the policy asks for and that this host does not have at all.
-    fn beyond(&self, policy: &Policy, sandbox: &dyn Sandbox) -> Option<stockade::Control> {
-        let missing = |control: &stockade::Control| {
-            let ability = sandbox.support().ability(*control);
-            policy.asks_for(*control) && matches!(ability, Ability::Unavailable { .. })
-        };
-        stockade::Control::ALL.into_iter().find(missing)
+    /// Runs it as a native program.
+    pub(crate) fn behind_namespaces(&self, sandbox: &dyn Sandbox) -> Result<Cell> {
+        let mut policy = Policy::default();
+        policy.filesystem.base = Base::Empty;
+        policy.filesystem.mounts.push(Mount::file(GUEST, self.guest.image));
+        self.behind(sandbox, policy, Program::executable(GUEST))
     }
+
+    /// Runs it as a WebAssembly module; `None` for one that only a native program can be.
+    pub(crate) fn behind_wasm(&self, sandbox: &dyn Sandbox) -> Result<Option<Cell>> {
+        let Some(module) = self.guest.module else { return Ok(None) };
+        self.behind(sandbox, Policy::default(), Program::module(module)).map(Some)
+    }
+
+    fn behind(&self, sandbox: &dyn Sandbox, mut policy: Policy, program: Program) -> Result<Cell> {
+        (self.adjust)(&mut policy);
+        accept_approximations(&mut policy, sandbox);
+        if let Some(control) = beyond(&policy, sandbox) {
+            let end = format!("this host cannot bound {control}");
+            return Ok(Cell { end, time: String::new(), outcome: Outcome::Skipped });
+        }
+        let report = sandbox.run(&policy, &program.args(&self.args))?;
+        let (good, end) = (self.judge)(&report);
+        let outcome = if good { Outcome::Passed } else { Outcome::Failed };
+        Ok(Cell { end, time: text::time(report.usage.wall_ns), outcome })
+    }
+}
+
+/// A control that the policy asks for and that this host does not have at all.
+fn beyond(policy: &Policy, sandbox: &dyn Sandbox) -> Option<Control> {
+    let missing = |control: &Control| {
+        let ability = sandbox.support().ability(*control);
+        policy.asks_for(*control) && matches!(ability, Ability::Unavailable { .. })
+    };
+    Control::ALL.into_iter().find(missing)
 }

@@ -18,7 +18,7 @@ use std::path::PathBuf;
 use std::process::{self, ExitCode};
 use std::time::Instant;
 
-use stockade::{NamespaceSandbox, Sandbox};
+use stockade::{NamespaceSandbox, WasmSandbox};
 
 use case::{Outcome, Tally};
 use screen::Screen;
@@ -27,17 +27,13 @@ fn main() -> Result<ExitCode, Box<dyn Error>> {
     let begun = Instant::now();
     let screen = Screen::new();
     let sandbox = NamespaceSandbox::new()?;
+    let wasm = WasmSandbox::new()?;
     let home = Home::new()?;
 
-    screen.title(&format!(
-        "Stockade {}, {} backend, {}",
-        env!("CARGO_PKG_VERSION"),
-        sandbox.support().backend,
-        kernel()
-    ));
+    screen.title(&format!("Stockade {}, two walls, {}", env!("CARGO_PKG_VERSION"), kernel()));
     let mut tally = Tally::default();
     tally.add(python::run(&screen, &sandbox, &home.0)?);
-    limits::run(&screen, &sandbox, &mut tally)?;
+    limits::run(&screen, &sandbox, &wasm, &mut tally)?;
     doors::run(&screen, &sandbox, &home.0, &mut tally)?;
 
     let seconds = begun.elapsed().as_secs_f64();

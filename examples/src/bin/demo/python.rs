@@ -82,7 +82,7 @@ fn account(screen: &Screen, report: &Report, outcome: Outcome) {
 /// What enforced each control, as the kernel has answered.
 fn receipt(screen: &Screen, report: &Report) {
     screen.field("receipt", "as the kernel has answered");
-    for entry in &report.enforcement {
+    for entry in report.enforcement.iter() {
         let told = match entry.status {
             EnforcementStatus::NotEnforced => &entry.reason,
             _ => &entry.mechanism,

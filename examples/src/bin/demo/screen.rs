@@ -3,7 +3,7 @@
 use std::env;
 use std::io::{self, IsTerminal};
 
-use crate::case::Outcome;
+use crate::case::{Cell, Outcome};
 
 /// Standard output, with colour on a terminal only.
 pub(crate) struct Screen {
@@ -21,6 +21,9 @@ const NAME: usize = 11;
 const STORY: usize = 34;
 const END: usize = 34;
 const TIME: usize = 8;
+/// Width of where a program was stopped, and of all there is about it behind one wall.
+const AT: usize = 15;
+const PAIRED: usize = AT + TIME + 5;
 
 impl Screen {
     pub(crate) fn new() -> Self {
@@ -89,6 +92,30 @@ impl Screen {
             self.paint(DIM, &format!("{time:>TIME$}")),
             self.mark(outcome)
         );
+    }
+
+    /// Headings of [`pair`](Self::pair).
+    pub(crate) fn walls(&self, left: [&str; 2], walls: [&str; 2]) {
+        let [name, story] = left;
+        let [first, second] = walls;
+        self.note(&format!("{name:NAME$} {story:STORY$} {first:PAIRED$}{second}"));
+    }
+
+    /// One program behind both walls; an empty place where it does not exist.
+    pub(crate) fn pair(&self, left: [&str; 2], cells: &[Option<Cell>; 2]) {
+        let [name, story] = left;
+        let mut line = format!("  {} {story:STORY$}", self.paint(CYAN, &format!("{name:NAME$}")));
+        for cell in cells {
+            line.push_str(&match cell {
+                Some(Cell { end, time, outcome }) => format!(
+                    " {end:AT$} {} {} ",
+                    self.paint(DIM, &format!("{time:>TIME$}")),
+                    self.mark(*outcome)
+                ),
+                None => format!(" {}", self.paint(DIM, "a module has one thread")),
+            });
+        }
+        println!("{}", line.trim_end());
     }
 
     pub(crate) fn verdict(&self, outcome: Outcome, text: &str) {

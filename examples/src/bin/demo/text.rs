@@ -44,7 +44,7 @@ pub(crate) fn verdict(verdict: &Verdict) -> String {
     }
 }
 
-fn amount(control: Control, value: u64) -> String {
+pub(crate) fn amount(control: Control, value: u64) -> String {
     match control {
         Control::Memory | Control::FileSize | Control::Disk | Control::Output => size(value),
         Control::CpuTime | Control::WallTime => time(value),
