@@ -5,6 +5,7 @@ use std::collections::hash_map::DefaultHasher;
 use std::fs;
 use std::hash::{Hash, Hasher};
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 const LANGUAGES: [&str; 2] = ["python", "javascript"];
 
@@ -14,23 +15,22 @@ pub(crate) fn cache() -> PathBuf {
     target.unwrap_or_else(|| workspace::root().join("target")).join("cache")
 }
 
-/// Builds those that are missing or were built from another recipe. Where the registries cannot be
-/// reached, tests of them are skipped, and say so.
-pub(crate) fn install() {
+/// Builds those that are missing or were built from another recipe, with the `stockade` of this build.
+/// Where the registries cannot be reached, tests of them are skipped, and say so.
+pub(crate) fn install(stockade: &Path) {
     for language in LANGUAGES {
         let stamp = cache().join(format!("stockade/runtimes/{language}.recipe"));
         let recipe = fingerprint(language);
         if fs::read_to_string(&stamp).is_ok_and(|built| built == recipe) {
-            println!("setup: the runtime for {language} found");
+            println!("the runtime for {language} found");
             continue;
         }
-        let arguments =
-            ["run", "--quiet", "--locked", "--package", "stockade-cli", "--", "runtime", "install"];
-        let mut cargo = command::cargo(&[&arguments[..], &[language]].concat());
-        let built = command::run(cargo.env("XDG_CACHE_HOME", cache()))
+        let mut build = Command::new(stockade);
+        build.args(["runtime", "install", language]).env("XDG_CACHE_HOME", cache());
+        let built = command::run(&mut build)
             .and_then(|()| fs::write(&stamp, &recipe).map_err(|error| error.to_string()));
         if let Err(error) = built {
-            println!("setup: no runtime for {language}, whose tests will be skipped: {error}");
+            println!("no runtime for {language}, whose tests will be skipped: {error}");
         }
     }
 }

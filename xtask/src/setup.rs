@@ -1,6 +1,6 @@
 //! `cargo xtask setup`: what the other commands need from the machine.
 
-use crate::{Outcome, command, host, runtimes};
+use crate::{Outcome, command, host};
 use std::env;
 use std::fs;
 use std::path::Path;
@@ -50,7 +50,6 @@ pub(crate) fn run() -> Outcome {
     println!(
         "setup: cargo, cc -static, clang for WASI and python3 found; bubblewrap (optional) {bubblewrap}"
     );
-    runtimes::install();
     Ok(())
 }
 

@@ -22,6 +22,9 @@ pub(crate) fn run() -> Outcome {
     setup::run()?;
     let metadata = Metadata::load()?;
     let built = build::run(&metadata)?;
+    if let Some(stockade) = &built.cli {
+        runtimes::install(stockade);
+    }
 
     let expect = env::var(EXPECT).unwrap_or_else(|_| host::features(None));
     let mut tiers = vec![
