@@ -54,7 +54,7 @@
 //! | feature | default | adds |
 //! |---|---|---|
 //! | `namespace` | yes | `NamespaceSandbox`: native programs behind Linux namespaces |
-//! | `wasm` | yes | `WasmSandbox`: WebAssembly modules without files and network ([`manual::wasm`]); brings in wasmtime; and `runtime`: Python and JavaScript source ([`manual::runtimes`]) |
+//! | `wasm` | yes | `WasmSandbox`: WebAssembly modules and components ([`manual::wasm`]), brings in wasmtime; `wasm`: calls of their functions ([`manual::plugins`]); `runtime`: Python and JavaScript source ([`manual::runtimes`]) |
 //!
 //! A feature adds names and never changes what others do. Without any backend [`auto`] answers
 //! with [`ErrorKind::Unsupported`].
