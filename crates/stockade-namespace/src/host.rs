@@ -1,13 +1,15 @@
 //! What this host offers, found out by doing.
 
+mod refusal;
+
 use std::fs;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use stockade_core::{Ability, Control, Error, ErrorKind, Support};
-use stockade_warden::wire::request::Settle;
 
 use crate::cgroup::{Cgroups, Hierarchies, sweep};
 use crate::limits::SAMPLE_GAP;
+use crate::sandbox::NamespaceSandbox;
 use crate::sight;
 use crate::warden::{IdRange, LinkError};
 
@@ -118,46 +120,23 @@ impl Host {
     }
 }
 
+impl NamespaceSandbox {
+    /// What this host could enforce if namespaces could be made, for diagnosis where
+    /// [`NamespaceSandbox::new`] fails. Tries cgroups, and launches nothing.
+    pub fn outlook() -> Support {
+        Host::look().support(0)
+    }
+}
+
 /// The public error for a warden that does not do what it was asked.
 pub(crate) fn link_error(error: LinkError) -> Error {
     match error {
         LinkError::Lost => Error::new(ErrorKind::HostLost, LinkError::Lost)
             .with_hint("run again: the next run starts a new helper process"),
-        LinkError::Settle { step, source } => settle_error(step, source),
+        LinkError::Settle { step, source } => refusal::refusal(step, source),
         LinkError::Exhausted { .. } => {
             Error::new(ErrorKind::Setup, error).with_hint("drop some of what was prepared")
         }
         error => Error::new(ErrorKind::Setup, error),
     }
-}
-
-/// Why there are no namespaces here, and what would help.
-fn settle_error(step: u64, source: std::io::Error) -> Error {
-    let denied = step == Settle::UserNamespace as u64 || step == Settle::IdMaps as u64;
-    let missing = source.kind() == std::io::ErrorKind::NotFound;
-    let error = Error::new(ErrorKind::Unsupported, LinkError::Settle { step, source });
-    if !denied {
-        return error.with_hint(
-            "this process may not make mount namespaces; inside a container, allow unshare and \
-             mount in its seccomp profile, or run unprivileged",
-        );
-    }
-    if missing {
-        return error.with_hint("/proc must be mounted: the helper works through it");
-    }
-    let sysctl = |name: &str| {
-        fs::read_to_string(format!("/proc/sys/{name}")).map(|text| text.trim().to_owned())
-    };
-    let hint = if sysctl("kernel/apparmor_restrict_unprivileged_userns").is_ok_and(|v| v != "0") {
-        "AppArmor restricts user namespaces: \
-         `sysctl kernel.apparmor_restrict_unprivileged_userns=0`, or a profile that allows userns"
-    } else if sysctl("kernel/unprivileged_userns_clone").is_ok_and(|value| value == "0") {
-        "user namespaces are switched off: `sysctl kernel.unprivileged_userns_clone=1`"
-    } else if sysctl("user/max_user_namespaces").is_ok_and(|value| value == "0") {
-        "user namespaces are switched off: `sysctl user.max_user_namespaces=10000`"
-    } else {
-        "user namespaces are refused, as container engines do by default: allow unshare and clone \
-         in the container's seccomp profile"
-    };
-    error.with_hint(hint)
 }

@@ -217,30 +217,70 @@ fn unseen(controller: &str) -> Lack {
             "no cgroup hierarchy with the {controller} controller is mounted where this process \
              sees its own group"
         ),
-        fix: Some("mount cgroup2 at /sys/fs/cgroup".to_owned()),
+        fix: Some("mount the cgroups: `mount -t cgroup2 none /sys/fs/cgroup`".to_owned()),
     }
 }
 
 /// Why a resource cannot be had in a group to which its controller is not handed down.
 fn unoffered(dir: &Path, controller: &str) -> Lack {
     let shown = dir.display();
+    let fix = if is_switched_off(controller) {
+        format!(
+            "boot the kernel without cgroup_disable={controller} (on a Raspberry Pi, with \
+             cgroup_enable={controller})"
+        )
+    } else {
+        "have the groups above hand the controllers on; with systemd, as root: `mkdir -p \
+         /etc/systemd/system/user@.service.d && printf '[Service]\\nDelegate=cpu memory pids\\n' > \
+         /etc/systemd/system/user@.service.d/delegate.conf && systemctl daemon-reload`, then log in \
+         again"
+            .to_owned()
+    };
     Lack {
         reason: format!("{shown}/cgroup.controllers does not list {controller}"),
-        fix: Some(format!(
-            "let the groups above {shown} hand on {controller}: with systemd, Delegate=yes in the \
-             unit, or in a drop-in of user@.service for the units of a user"
-        )),
+        fix: Some(fix),
     }
+}
+
+/// Whether the kernel knows the controller and was told not to use it; see cgroups(7).
+fn is_switched_off(controller: &str) -> bool {
+    let text = std::fs::read_to_string("/proc/cgroups").unwrap_or_default();
+    text.lines().any(|line| {
+        let mut fields = line.split_whitespace();
+        fields.next() == Some(controller) && fields.nth(2) == Some("0")
+    })
 }
 
 fn blocked(parent: &Parent, error: &io::Error) -> Lack {
     let dir = parent.dir.display();
     let fix = match error.raw_os_error() {
-        Some(libc::EROFS) => Some(format!("mount {dir} writable")),
-        Some(libc::EACCES | libc::EPERM) => {
-            Some(format!("give this user write access to {dir}, or run as root"))
-        }
+        Some(libc::EROFS) => Some(format!(
+            "have cgroups mounted writable; in a container by `docker run --privileged`, or by \
+             `podman run --cgroupns=private --security-opt unmask=/sys/fs/cgroup`; elsewhere: \
+             `mount -o remount,rw {dir}`"
+        )),
+        Some(libc::EACCES | libc::EPERM) => Some(hand_over(parent)),
         _ => None,
     };
     Lack { reason: format!("making a cgroup under {dir}: {error}"), fix }
+}
+
+/// The command that lets this user make groups. On version 1 one command names every hierarchy, so
+/// that all controls have the same fix.
+fn hand_over(parent: &Parent) -> String {
+    let uid = rustix::process::geteuid().as_raw();
+    let shown = |dirs: Vec<&Path>| {
+        let dirs: Vec<_> = dirs.iter().map(|dir| dir.display().to_string()).collect();
+        format!(
+            "run as root, or let this user make groups, as root: `chown {uid} {}`",
+            dirs.join(" ")
+        )
+    };
+    match parent.version {
+        Version::V1 => {
+            let places = places(&Hierarchies::read().unwrap_or_default());
+            shown(places.keys().map(PathBuf::as_path).collect())
+        }
+        Version::V2 => shown(vec![&parent.dir, &parent.dir.join("cgroup.subtree_control")]),
+    }
 }
