@@ -6,6 +6,8 @@ use std::io;
 use stockade_core::{Error, ErrorKind};
 use stockade_warden::wire::request::Settle;
 
+const CAP_SETFCAP: u64 = 1 << 31;
+
 /// The helper could not settle into namespaces of its own.
 #[derive(Debug, thiserror::Error)]
 #[error("this process may not have namespaces: {what} failed")]
@@ -30,6 +32,8 @@ struct Scene {
     chrooted: bool,
     /// The id of this process is one of its user namespace.
     mapped: bool,
+    /// Root without the right to give its id to a namespace, `CAP_SETFCAP`.
+    weak_root: bool,
     /// Path of the program.
     program: String,
 }
@@ -58,6 +62,9 @@ impl Scene {
         let number = |path: &str| text(path).trim().parse::<u64>().ok();
         let status = text("/proc/self/status");
         let on_root = |line: &str| line.split(' ').nth(4) == Some("/");
+        let effective = status.lines().find_map(|line| line.strip_prefix("CapEff:"));
+        let effective = effective.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok());
+        let euid = rustix::process::geteuid();
         let program = std::env::current_exe().unwrap_or_default();
         Self {
             apparmor: number("/proc/sys/kernel/apparmor_restrict_unprivileged_userns")
@@ -66,7 +73,8 @@ impl Scene {
             max: number("/proc/sys/user/max_user_namespaces"),
             filtered: status.lines().any(|line| line == "Seccomp:\t2"),
             chrooted: !text("/proc/self/mountinfo").lines().any(on_root),
-            mapped: holds(&text("/proc/self/uid_map"), rustix::process::geteuid().as_raw()),
+            mapped: holds(&text("/proc/self/uid_map"), euid.as_raw()),
+            weak_root: euid.is_root() && effective.unwrap_or(0) & CAP_SETFCAP == 0,
             program: program.to_string_lossy().into_owned(),
         }
     }
@@ -102,6 +110,12 @@ fn advice(step: u64, source: &io::Error, scene: &Scene) -> String {
         Some(libc::EINVAL | libc::ENOSYS) => {
             "this kernel was built without namespaces: it needs CONFIG_USER_NS=y, CONFIG_PID_NS=y, \
              CONFIG_NET_NS=y, CONFIG_IPC_NS=y and CONFIG_UTS_NS=y"
+                .to_owned()
+        }
+        // user_namespaces(7): since Linux 5.12, root needs it to map its own id.
+        _ if step == Settle::IdMaps as u64 && scene.weak_root => {
+            "root without CAP_SETFCAP may not give its id to a namespace; be another user: \
+             `docker run --user 1000`; or keep that capability: `docker run --cap-add SETFCAP`"
                 .to_owned()
         }
         _ => denied(scene),
@@ -177,6 +191,15 @@ mod tests {
             refused(libc::ENOSPC, Scene { max: Some(9), filtered: true, ..Scene::default() });
         assert!(full.contains("limit on namespaces is reached"), "{full}");
         assert!(refused(libc::EINVAL, Scene::default()).contains("CONFIG_USER_NS=y"));
+    }
+
+    #[test]
+    fn root_without_capabilities_is_told_to_be_someone_else() {
+        let weak = || Scene { mapped: true, weak_root: true, filtered: true, ..Scene::default() };
+        let denied = io::Error::from_raw_os_error(libc::EPERM);
+        let at_maps = advice(Settle::IdMaps as u64, &denied, &weak());
+        assert!(at_maps.contains("CAP_SETFCAP"), "{at_maps}");
+        assert!(refused(libc::EPERM, weak()).contains("seccomp"));
     }
 
     #[test]

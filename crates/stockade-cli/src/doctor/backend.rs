@@ -1,0 +1,215 @@
+//! [`BackendFindings`]: what one backend can do here.
+
+use serde::Serialize;
+use stockade::{
+    Ability, Control, EnforcementStatus, Error, NamespaceSandbox, Policy, Report, Sandbox, Support,
+    WasmSandbox,
+};
+
+use super::trial::{Probe, Trial, chain};
+
+#[derive(Debug, Serialize)]
+pub(super) struct BackendFindings {
+    pub(super) backend: String,
+    /// Whether it can be made and runs a program.
+    pub(super) available: bool,
+    /// Why it is not available.
+    pub(super) error: Option<String>,
+    /// What would make it available.
+    pub(super) hint: Option<String>,
+    /// Whether it meets the default policy here.
+    pub(super) default_policy: bool,
+    /// Controls of the default policy that it does not meet.
+    pub(super) unmet: Vec<Control>,
+    /// What was done to find out, in order.
+    pub(super) tried: Vec<Trial>,
+    /// One for each control, in the order of the documentation.
+    pub(super) controls: Vec<ControlFindings>,
+}
+
+#[derive(Debug, Clone, Serialize)]
+pub(super) struct ControlFindings {
+    pub(super) control: Control,
+    /// `enforced`, `approximated` or `unavailable`
+    pub(super) status: &'static str,
+    pub(super) mechanism: Option<String>,
+    pub(super) reason: Option<String>,
+    pub(super) fix: Option<String>,
+}
+
+/// Native programs behind namespaces.
+pub(super) fn namespace() -> BackendFindings {
+    let sandbox = NamespaceSandbox::new();
+    let helper = match &sandbox {
+        Ok(sandbox) => Trial {
+            what: "namespaces",
+            ok: true,
+            found: match sandbox.warden_id() {
+                Ok(pid) => format!("helper process {pid} has namespaces of its own"),
+                Err(error) => chain(&error),
+            },
+        },
+        Err(error) => Trial { what: "namespaces", ok: false, found: chain(error) },
+    };
+    let support = match &sandbox {
+        Ok(sandbox) => sandbox.support().clone(),
+        Err(_) => NamespaceSandbox::outlook(),
+    };
+    let mut tried = vec![helper, cgroups(&support)];
+    match sandbox {
+        Ok(sandbox) => {
+            let native = Probe::native();
+            let mut found = examine(&sandbox, &native, &mut tried);
+            found.tried.insert(2, landlock(&support, found.available));
+            found
+        }
+        Err(error) => BackendFindings::missing(&support, &error, tried),
+    }
+}
+
+/// Modules in WebAssembly.
+pub(super) fn wasm() -> BackendFindings {
+    match WasmSandbox::new() {
+        Ok(sandbox) => {
+            let found = "memory for code and instances reserved".to_owned();
+            let mut tried = vec![Trial { what: "engine", ok: true, found }];
+            examine(&sandbox, &Probe::module(), &mut tried)
+        }
+        Err(error) => {
+            let support = Support::new("wasm", |_| Ability::unavailable("no engine", None));
+            let tried = vec![Trial { what: "engine", ok: false, found: chain(&error) }];
+            BackendFindings::missing(&support, &error, tried)
+        }
+    }
+}
+
+/// What making groups, writing limits and reading them back came to.
+fn cgroups(support: &Support) -> Trial {
+    let mut files = Vec::new();
+    let mut lacking = Vec::new();
+    for control in [Control::Memory, Control::CpuTime, Control::Processes, Control::Cpus] {
+        match support.ability(control) {
+            Ability::Enforced { mechanism } => files.push(mechanism),
+            _ => lacking.push(control.name()),
+        }
+    }
+    let ok = lacking.is_empty();
+    let found = match (files.is_empty(), ok) {
+        (_, true) => format!("made a group, wrote and read back: {}", files.join(", ")),
+        (true, _) => "none can be had".to_owned(),
+        (false, _) => format!("had {}; none for {}", files.join(", "), lacking.join(", ")),
+    };
+    Trial { what: "cgroups", ok, found }
+}
+
+/// Whether a program restricted itself by Landlock: a receipt that lacks it fails the run.
+fn landlock(support: &Support, ran: bool) -> Trial {
+    let mechanism = match support.ability(Control::Filesystem) {
+        Ability::Enforced { mechanism } | Ability::Approximated { mechanism, .. } => mechanism,
+        _ => String::new(),
+    };
+    let abi = mechanism.split("; ").find(|part| part.starts_with("Landlock ABI"));
+    let (ok, found) = match (abi, ran) {
+        (Some(abi), true) => (true, format!("{abi}; the program restricted itself")),
+        (Some(abi), false) => (false, format!("{abi}, but nothing ran")),
+        (None, _) => (false, "not to be had; the mounts are the only wall".to_owned()),
+    };
+    Trial { what: "Landlock", ok, found }
+}
+
+fn examine(sandbox: &dyn Sandbox, probe: &Probe, tried: &mut Vec<Trial>) -> BackendFindings {
+    let support = sandbox.support();
+    let by_default = probe.by_default(sandbox);
+    let everything = probe.with_everything(sandbox);
+    tried.push(probe.trial("default policy", &by_default));
+    tried.push(probe.trial("every control", &everything));
+    let tried = std::mem::take(tried);
+    let available = tried.last().is_some_and(|trial| trial.ok);
+    let report = match everything {
+        Ok(report) => report,
+        Err(error) => return BackendFindings::missing(support, &error, tried),
+    };
+    let unmet = unmet(&by_default, available);
+    BackendFindings {
+        backend: support.backend.clone(),
+        available,
+        error: tried.last().filter(|trial| !trial.ok).map(|trial| trial.found.clone()),
+        hint: None,
+        default_policy: available && unmet.is_empty(),
+        unmet,
+        tried,
+        controls: Control::ALL
+            .map(|control| ControlFindings::of(support, control).corrected(&report))
+            .into(),
+    }
+}
+
+/// The controls that the default policy asks for and that are missing.
+fn unmet(by_default: &Result<Report, Error>, available: bool) -> Vec<Control> {
+    match by_default {
+        Ok(report) if available => {
+            let weak =
+                report.enforcement.iter().filter(|e| e.status != EnforcementStatus::Enforced);
+            weak.map(|entry| entry.control).collect()
+        }
+        Err(error) if !error.unmet().is_empty() => {
+            error.unmet().iter().map(|unmet| unmet.control).collect()
+        }
+        _ => asked_by_default(),
+    }
+}
+
+fn asked_by_default() -> Vec<Control> {
+    let policy = Policy::default();
+    Control::ALL.into_iter().filter(|control| policy.asks_for(*control)).collect()
+}
+
+impl BackendFindings {
+    /// A backend that runs nothing here. What is known of its controls is kept for their fixes.
+    pub(super) fn missing(support: &Support, error: &Error, tried: Vec<Trial>) -> Self {
+        let missing = |control| {
+            let found = ControlFindings::of(support, control);
+            let reason = found.reason.unwrap_or_else(|| "the backend is not available".to_owned());
+            let (status, mechanism, fix) = ("unavailable", None, found.fix);
+            ControlFindings { control, status, mechanism, reason: Some(reason), fix }
+        };
+        // Advice to ask this command would go round in circles.
+        let hint = error.hint().filter(|hint| !hint.contains("`stockade doctor`"));
+        Self {
+            backend: support.backend.clone(),
+            available: false,
+            error: Some(chain(error)),
+            hint: hint.map(str::to_owned),
+            default_policy: false,
+            unmet: asked_by_default(),
+            tried,
+            controls: Control::ALL.map(missing).into(),
+        }
+    }
+}
+
+impl ControlFindings {
+    pub(super) fn of(support: &Support, control: Control) -> Self {
+        let (status, mechanism, reason, fix) = match support.ability(control) {
+            Ability::Enforced { mechanism } => ("enforced", Some(mechanism), None, None),
+            Ability::Approximated { mechanism, reason, fix } => {
+                ("approximated", Some(mechanism), Some(reason), fix)
+            }
+            Ability::Unavailable { reason, fix } => ("unavailable", None, Some(reason), fix),
+            other => ("unavailable", None, Some(format!("{other:?}")), None),
+        };
+        Self { control, status, mechanism, reason, fix }
+    }
+
+    /// What the receipt of a run says counts more than what was expected.
+    fn corrected(self, report: &Report) -> Self {
+        let entry = report.enforcement.iter().find(|entry| entry.control == self.control);
+        match entry {
+            Some(entry) if entry.status == EnforcementStatus::NotEnforced => {
+                let reason = entry.reason.clone().or(self.reason);
+                Self { status: "unavailable", mechanism: None, reason, ..self }
+            }
+            _ => self,
+        }
+    }
+}
