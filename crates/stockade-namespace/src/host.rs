@@ -34,6 +34,20 @@ pub(crate) struct Host {
 const NEEDED: u64 =
     1 << 0 | 1 << 5 | 1 << 6 | 1 << 7 | 1 << 8 | 1 << 12 | 1 << 18 | 1 << 19 | 1 << 21;
 
+/// What a container that covers parts of its `/proc` costs.
+const NO_PROC: &str = "/proc is empty in a sandbox, since parts of it are covered here and the \
+                       kernel then allows no new one; everything else is as asked";
+
+/// How container engines are told to leave `/proc` as it is.
+const UNMASK: &str = "start the container with `--security-opt systempaths=unconfined` (docker) \
+                      or `--security-opt unmask=ALL` (podman)";
+
+/// How container engines are told to let namespaces be made.
+const UNCONFINE: &str = "user namespaces are refused, as container engines do by default: start \
+                         the container with `--security-opt seccomp=unconfined`, or with a \
+                         profile that allows clone, unshare, setns, mount and sethostname; or \
+                         run WebAssembly, which needs none";
+
 impl Host {
     /// Looks at ids and cgroups, and clears away cgroups of hosts that have died.
     pub(crate) fn look() -> Self {
@@ -83,7 +97,7 @@ impl Host {
     }
 
     /// What can be enforced, given a warden that has settled.
-    pub(crate) fn support(&self, landlock_abi: u64) -> Support {
+    pub(crate) fn support(&self, landlock_abi: u64, no_proc: bool) -> Support {
         let landlock = match landlock_abi {
             0 => "no Landlock in this kernel".to_owned(),
             abi => format!("Landlock ABI {abi}"),
@@ -104,7 +118,12 @@ impl Host {
             Control::Disk => Ability::enforced("tmpfs size and nr_inodes"),
             Control::Output => Ability::enforced("bounded pipes"),
             Control::Filesystem => {
-                Ability::enforced(format!("mount namespace, pivot_root; {landlock}"))
+                let mechanism = format!("mount namespace, pivot_root; {landlock}");
+                if no_proc {
+                    Ability::approximated(mechanism, NO_PROC, Some(UNMASK))
+                } else {
+                    Ability::enforced(mechanism)
+                }
             }
             Control::Network => Ability::enforced("network namespace, seccomp socket filter"),
             Control::Syscalls => Ability::enforced("seccomp-bpf"),
@@ -156,8 +175,10 @@ fn settle_error(step: u64, source: std::io::Error) -> Error {
     } else if sysctl("user/max_user_namespaces").is_ok_and(|value| value == "0") {
         "user namespaces are switched off: `sysctl user.max_user_namespaces=10000`"
     } else {
-        "user namespaces are refused, as container engines do by default: allow unshare and clone \
-         in the container's seccomp profile"
+        UNCONFINE
     };
     error.with_hint(hint)
 }
+
+#[cfg(test)]
+mod tests;
