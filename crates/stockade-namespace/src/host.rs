@@ -36,6 +36,14 @@ pub(crate) struct Host {
 const NEEDED: u64 =
     1 << 0 | 1 << 5 | 1 << 6 | 1 << 7 | 1 << 8 | 1 << 12 | 1 << 18 | 1 << 19 | 1 << 21;
 
+/// What a container that covers parts of its `/proc` costs.
+const NO_PROC: &str = "/proc is empty in a sandbox, since parts of it are covered here and the \
+                       kernel then allows no new one; everything else is as asked";
+
+/// How container engines are told to leave `/proc` as it is.
+const UNMASK: &str = "start the container with an uncovered /proc: `docker run --security-opt \
+                      systempaths=unconfined` or `podman run --security-opt unmask=ALL`";
+
 impl Host {
     /// Looks at ids and cgroups, and clears away cgroups of hosts that have died.
     pub(crate) fn look() -> Self {
@@ -85,7 +93,7 @@ impl Host {
     }
 
     /// What can be enforced, given a warden that has settled.
-    pub(crate) fn support(&self, landlock_abi: u64) -> Support {
+    pub(crate) fn support(&self, landlock_abi: u64, no_proc: bool) -> Support {
         let landlock = match landlock_abi {
             0 => "no Landlock in this kernel".to_owned(),
             abi => format!("Landlock ABI {abi}"),
@@ -106,7 +114,12 @@ impl Host {
             Control::Disk => Ability::enforced("tmpfs size and nr_inodes"),
             Control::Output => Ability::enforced("bounded pipes"),
             Control::Filesystem => {
-                Ability::enforced(format!("mount namespace, pivot_root; {landlock}"))
+                let mechanism = format!("mount namespace, pivot_root; {landlock}");
+                if no_proc {
+                    Ability::approximated(mechanism, NO_PROC, Some(UNMASK))
+                } else {
+                    Ability::enforced(mechanism)
+                }
             }
             Control::Network => Ability::enforced("network namespace, seccomp socket filter"),
             Control::Syscalls => Ability::enforced("seccomp-bpf"),
@@ -124,7 +137,7 @@ impl NamespaceSandbox {
     /// What this host could enforce if namespaces could be made, for diagnosis where
     /// [`NamespaceSandbox::new`] fails. Tries cgroups, and launches nothing.
     pub fn outlook() -> Support {
-        Host::look().support(0)
+        Host::look().support(0, false)
     }
 }
 
@@ -140,3 +153,6 @@ pub(crate) fn link_error(error: LinkError) -> Error {
         error => Error::new(ErrorKind::Setup, error),
     }
 }
+
+#[cfg(test)]
+mod tests;

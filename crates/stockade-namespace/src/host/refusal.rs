@@ -6,16 +6,9 @@ use std::io;
 use stockade_core::{Error, ErrorKind};
 use stockade_warden::wire::request::Settle;
 
-const CAP_SETFCAP: u64 = 1 << 31;
+use crate::warden::LinkError;
 
-/// The helper could not settle into namespaces of its own.
-#[derive(Debug, thiserror::Error)]
-#[error("this process may not have namespaces: {what} failed")]
-struct Refused {
-    what: &'static str,
-    #[source]
-    source: io::Error,
-}
+const CAP_SETFCAP: u64 = 1 << 31;
 
 /// What the kernel's files say about this process and its namespaces.
 #[derive(Debug, Default)]
@@ -41,19 +34,7 @@ struct Scene {
 /// The public error for a helper that failed at `step` of settling in.
 pub(super) fn refusal(step: u64, source: io::Error) -> Error {
     let hint = advice(step, &source, &Scene::look());
-    Error::new(ErrorKind::Unsupported, Refused { what: describe(step), source }).with_hint(hint)
-}
-
-fn describe(step: u64) -> &'static str {
-    const STEPS: [(Settle, &str); 5] = [
-        (Settle::UserNamespace, "making a user namespace"),
-        (Settle::IdMaps, "mapping ids into a user namespace"),
-        (Settle::MountNamespace, "making a mount namespace"),
-        (Settle::NetNamespace, "making a network namespace"),
-        (Settle::Proc, "opening /proc"),
-    ];
-    let named = STEPS.iter().find(|(number, _)| *number as u64 == step);
-    named.map_or("preparing the helper process", |(_, what)| what)
+    Error::new(ErrorKind::Unsupported, LinkError::Settle { step, source }).with_hint(hint)
 }
 
 impl Scene {
@@ -142,7 +123,8 @@ fn denied(scene: &Scene) -> String {
                 container with `docker run --security-opt seccomp=unconfined --security-opt \
                 apparmor=unconfined --security-opt systempaths=unconfined` or `podman run \
                 --security-opt seccomp=unconfined --security-opt unmask=ALL`, or with a filter that \
-                allows unshare, clone, setns, mount, umount2 and pivot_root"
+                allows clone, unshare, setns, mount, umount2, pivot_root and sethostname; or run \
+                WebAssembly, which needs none of it"
             .to_owned();
     }
     if scene.chrooted {

@@ -124,6 +124,7 @@ impl State {
             init_id: if self.home.single_id { work_id as u32 } else { 0 },
             work_id_outside: ids.work as u32,
             single_id: self.home.single_id,
+            no_proc: self.home.no_proc,
             groups: taken.groups,
             id_maps,
         };
