@@ -18,6 +18,14 @@ pub(crate) enum Place<'a> {
     After(&'a str),
 }
 
+/// A script that unmounts every filesystem of a `kind`, a pattern of mountinfo, for what it executes.
+pub(crate) fn hidden(kind: &str) -> String {
+    let unmount = format!(
+        "awk \"/ - {kind}/{{print \\$5}}\" /proc/self/mountinfo | tac | xargs -r umount -l"
+    );
+    format!(r#"exec unshare --mount sh -ec '{unmount}; exec "$0" "$@"' "$0" "$@""#)
+}
+
 /// Runs the test `name` of `module` again, there, and gives what it said.
 pub(crate) fn there(place: &Place<'_>, module: &str, name: &str, role: &str) -> String {
     let itself = itself(module, name);
