@@ -95,7 +95,7 @@ impl Host {
     /// What can be enforced, given a warden that has settled.
     pub(crate) fn support(&self, landlock_abi: u64, no_proc: bool) -> Support {
         let landlock = match landlock_abi {
-            0 => "no Landlock in this kernel".to_owned(),
+            0 => "no Landlock here".to_owned(),
             abi => format!("Landlock ABI {abi}"),
         };
         let ids = match self.ids_at(0) {
@@ -150,9 +150,12 @@ pub(crate) fn link_error(error: LinkError) -> Error {
         LinkError::Exhausted { .. } => {
             Error::new(ErrorKind::Setup, error).with_hint("drop some of what was prepared")
         }
-        error => Error::new(ErrorKind::Setup, error),
+        error => Error::new(ErrorKind::Setup, error).with_hint(WANTING),
     }
 }
+
+const WANTING: &str = "Linux 5.14 or later is needed, and a container's seccomp profile must allow its \
+     calls; `stockade doctor` shows what this host can enforce";
 
 #[cfg(test)]
 mod tests;

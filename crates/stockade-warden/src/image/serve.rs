@@ -86,7 +86,12 @@ impl State {
         let mut next = None;
         loop {
             let timeout = self.patience(next);
-            let count = sys::epoll_wait(self.epoll, &mut events, timeout).unwrap_or(0);
+            let count = match sys::epoll_wait(self.epoll, &mut events, timeout) {
+                Ok(count) => count,
+                Err(Errno::EINTR) => 0,
+                // Nobody could be heard any more, the end of the host included.
+                Err(_) => self.leave(),
+            };
             let events = events.get(..count).unwrap_or(&[]);
             if events.iter().any(|event| { event.data } == 0) {
                 self.requests(REQUESTS);

@@ -33,8 +33,11 @@ pub enum Word {
     SystemNs,
     /// Most bytes held.
     PeakMemory,
-    /// How many tasks were killed for memory.
+    /// How often memory ran out in the run's own cgroup. Version 1 counts only kills, those for want
+    /// of memory above it included.
     OomKills,
+    /// How many tasks were killed for memory, wherever it ran out; version 2 alone tells it apart.
+    MemoryKills,
     /// Most tasks alive at once.
     PeakTasks,
     /// How often a task was refused.
@@ -47,6 +50,8 @@ pub enum Word {
     OpenFiles,
     /// Longest time between two samples of memory, in nanoseconds; zero if none were needed.
     SampleGapNs,
+    /// Most that the memory held grew between two samples, in bytes.
+    SampleGrowth,
     /// Read back: memory limit, bytes.
     ReadMemory,
     /// Read back: memory and swap limit, bytes; zero where it is not counted.

@@ -45,7 +45,7 @@ group in 0
 3 cpu.cfs_quota_us = 50000
 0 start ReadMemory memory.limit_in_bytes*1 
 0 start ReadSwap memory.memsw.limit_in_bytes*1 
-0 end PeakMemory memory.max_usage_in_bytes*1 
+0 end PeakMemory memory.memsw.max_usage_in_bytes*1 
 0 end OomKills memory.oom_control*1 oom_kill
 1 start ReadTasks pids.max*1 
 1 end TaskRefusals pids.events*1 max
@@ -71,6 +71,7 @@ group in 0 v2
 0 start ReadMemory memory.max*1 
 0 end PeakMemory memory.peak*1 
 0 end OomKills memory.events*1 oom
+0 end MemoryKills memory.events*1 oom_kill
 0 start ReadTasks pids.max*1 
 0 end TaskRefusals pids.events*1 max
 0 end PeakTasks pids.peak*1 

@@ -64,6 +64,12 @@ pub fn kill_pidfd(pidfd: Fd) {
     let _ = unsafe { call(PIDFD_SEND_SIGNAL, [pidfd as usize, SIGKILL, 0, 0, 0, 0]) };
 }
 
+/// Whether a signal could be sent; none is.
+pub fn try_pidfd(pidfd: Fd) -> Result<()> {
+    // SAFETY: takes numbers and a null pointer, as the call allows.
+    unsafe { call(PIDFD_SEND_SIGNAL, [pidfd as usize, 0, 0, 0, 0, 0]) }.map(drop)
+}
+
 /// A descriptor of this process, readable once it has ended.
 pub fn own_pidfd() -> Result<Fd> {
     // SAFETY: takes numbers.
