@@ -173,19 +173,24 @@ impl BackendFindings {
             let (status, mechanism, fix) = ("unavailable", None, found.fix);
             ControlFindings { control, status, mechanism, reason: Some(reason), fix }
         };
-        // Advice to ask this command would go round in circles.
-        let hint = error.hint().filter(|hint| !hint.contains("`stockade doctor`"));
         Self {
             backend: support.backend.clone(),
             available: false,
             error: Some(chain(error)),
-            hint: hint.map(str::to_owned),
+            hint: error.hint().and_then(elsewhere),
             default_policy: false,
             unmet: asked_by_default(),
             tried,
             controls: Control::ALL.map(missing).into(),
         }
     }
+}
+
+/// A hint without its part that sends the reader here.
+fn elsewhere(hint: &str) -> Option<String> {
+    let parts: Vec<_> =
+        hint.split("; ").filter(|part| !part.contains("`stockade doctor`")).collect();
+    (!parts.is_empty()).then(|| parts.join("; "))
 }
 
 impl ControlFindings {

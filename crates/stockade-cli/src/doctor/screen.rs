@@ -2,7 +2,7 @@
 
 use std::io::{self, IsTerminal};
 
-use comfy_table::{ContentArrangement, Table, TableStyle};
+use comfy_table::{ColumnConstraint, ContentArrangement, Table, TableStyle};
 
 use super::Findings;
 use super::advice::Advice;
@@ -11,7 +11,7 @@ use super::host::Host;
 
 /// Without a terminal, and on one that is wider.
 const WIDEST: u16 = 100;
-const NARROWEST: u16 = 40;
+const NARROWEST: u16 = 60;
 
 pub(super) fn render(findings: &Findings) -> String {
     let width = match terminal_size::terminal_size() {
@@ -63,7 +63,8 @@ fn backend(found: &BackendFindings, width: u16) -> String {
         let mark = if trial.ok { "ok" } else { "no" };
         vec![mark.to_owned(), trial.what.to_owned(), trial.found.clone()]
     });
-    let mut text = format!("{}: {about}\n  {verdict}\n\n  tried here\n", found.backend);
+    let title = wrap(&format!("{}: {about}", found.backend), "", width);
+    let mut text = format!("{title}\n  {verdict}\n\n  tried here\n");
     text.push_str(&table(tried.collect(), width));
     if found.available {
         text.push_str("\n\n  controls\n");
@@ -84,6 +85,10 @@ fn table(rows: Vec<Vec<String>>, width: u16) -> String {
     // What it has beyond the text is trimmed or indentation.
     table.set_width(width - 2);
     table.add_rows(rows);
+    // Words and names stay whole; what is said about them is broken.
+    for column in table.column_iter_mut().take(2) {
+        column.set_constraint(ColumnConstraint::ContentWidth);
+    }
     indent(&table.trim_fmt(), "  ")
 }
 
@@ -109,7 +114,8 @@ fn to_do(findings: &Findings, width: u16) -> String {
 /// One thing to do. Commands have lines of their own, as long as they are, so that they can be
 /// copied; a single word in backticks is a name.
 fn item(number: usize, advice: &Advice, width: u16) -> String {
-    let mut lines = vec![format!("{number:>2}. for {}", helped(advice))];
+    let title = wrap(&format!("for {}", helped(advice)), "    ", width);
+    let mut lines = vec![format!("{number:>2}. {}", title.trim_start())];
     let mut prose = String::new();
     let close = |prose: &mut String, lines: &mut Vec<String>| {
         let text = prose.trim_matches([' ', ',', ';']);

@@ -15,6 +15,7 @@ fn support() -> Support {
         Control::Processes => Ability::approximated("counting", "misses bursts", Some(DELEGATE)),
         Control::Cpus => Ability::unavailable("no rate", Some("mount it")),
         Control::Fuel => Ability::unavailable("nothing counts", None),
+        Control::Filesystem => Ability::enforced("mounts; Landlock ABI 7"),
         _ => Ability::enforced("the kernel"),
     })
 }
@@ -70,6 +71,16 @@ fn advice_is_given_once_and_what_helps_most_comes_first() {
 }
 
 #[test]
+fn a_missing_second_wall_is_advised_though_files_are_enforced() {
+    let one_wall = Support::new("namespace", |_| Ability::enforced("mounts; no Landlock here"));
+    let files = ControlFindings::of(&one_wall, Control::Filesystem);
+    let found = BackendFindings { unmet: Vec::new(), controls: vec![files], ..available() };
+    let advice = findings(found).advice;
+    assert_eq!(advice.len(), 1);
+    assert!(advice[0].fix.contains("lsm="), "{advice:?}");
+}
+
+#[test]
 fn a_backend_that_is_not_available_still_answers_for_every_control() {
     let missing = missing();
     assert_eq!(missing.error.as_deref(), Some("permission denied"));
@@ -81,14 +92,21 @@ fn a_backend_that_is_not_available_still_answers_for_every_control() {
 
 #[test]
 fn advice_to_ask_doctor_is_not_given_by_doctor() {
-    let source = std::io::Error::from(std::io::ErrorKind::PermissionDenied);
-    let error = Error::new(ErrorKind::Setup, source).with_hint("`stockade doctor` shows it");
-    assert_eq!(BackendFindings::missing(&support(), &error, Vec::new()).hint, None);
+    let hint = |hint: &str| {
+        let source = std::io::Error::from(std::io::ErrorKind::PermissionDenied);
+        let error = Error::new(ErrorKind::Setup, source).with_hint(hint);
+        BackendFindings::missing(&support(), &error, Vec::new()).hint
+    };
+    assert_eq!(hint("`stockade doctor` shows it"), None);
+    assert_eq!(
+        hint("a newer kernel; `stockade doctor` shows it").as_deref(),
+        Some("a newer kernel")
+    );
 }
 
 #[test]
 fn prose_keeps_to_the_width_and_a_command_stays_whole() {
-    for width in [40, 72, 100] {
+    for width in [60, 72, 100] {
         let text = render_at(&findings(available()), width);
         for control in Control::ALL {
             assert!(text.contains(control.name()), "no {control} in\n{text}");

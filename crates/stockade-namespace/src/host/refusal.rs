@@ -119,7 +119,7 @@ fn denied(scene: &Scene) -> String {
         );
     }
     if scene.filtered {
-        return "a seccomp filter refuses them, as container engines do by default; start the \
+        return "a seccomp filter refuses namespaces, as container engines do by default; start the \
                 container with `docker run --security-opt seccomp=unconfined --security-opt \
                 apparmor=unconfined --security-opt systempaths=unconfined` or `podman run \
                 --security-opt seccomp=unconfined --security-opt unmask=ALL`, or with a filter that \
@@ -137,7 +137,7 @@ fn denied(scene: &Scene) -> String {
                 with `unshare --user --map-current-user`"
             .to_owned();
     }
-    "a security module of the kernel refuses them to this process: its log (`dmesg`) says which"
+    "a security module of the kernel refuses namespaces to this process; `dmesg` says which"
         .to_owned()
 }
 
