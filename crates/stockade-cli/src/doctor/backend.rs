@@ -121,7 +121,9 @@ fn examine(sandbox: &dyn Sandbox, probe: &Probe, tried: &mut Vec<Trial>) -> Back
     let support = sandbox.support();
     let by_default = probe.by_default(sandbox);
     let everything = probe.with_everything(sandbox);
-    tried.push(probe.trial("default policy", &by_default));
+    let first = probe.trial("default policy", &by_default);
+    let met = first.ok;
+    tried.push(first);
     tried.push(probe.trial("every control", &everything));
     let tried = std::mem::take(tried);
     let available = tried.last().is_some_and(|trial| trial.ok);
@@ -129,7 +131,7 @@ fn examine(sandbox: &dyn Sandbox, probe: &Probe, tried: &mut Vec<Trial>) -> Back
         Ok(report) => report,
         Err(error) => return BackendFindings::missing(support, &error, tried),
     };
-    let unmet = unmet(&by_default, available);
+    let unmet = unmet(&by_default, met && available);
     BackendFindings {
         backend: support.backend.clone(),
         available,
@@ -145,9 +147,9 @@ fn examine(sandbox: &dyn Sandbox, probe: &Probe, tried: &mut Vec<Trial>) -> Back
 }
 
 /// The controls that the default policy asks for and that are missing.
-fn unmet(by_default: &Result<Report, Error>, available: bool) -> Vec<Control> {
+fn unmet(by_default: &Result<Report, Error>, ran: bool) -> Vec<Control> {
     match by_default {
-        Ok(report) if available => {
+        Ok(report) if ran => {
             let weak =
                 report.enforcement.iter().filter(|e| e.status != EnforcementStatus::Enforced);
             weak.map(|entry| entry.control).collect()
