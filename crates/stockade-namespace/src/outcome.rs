@@ -168,7 +168,7 @@ fn verdict(plan: &Plan, account: &Account, printed: [&Printed; 2]) -> Verdict {
         let observed = bytes.map_or(over.bytes, |limit| limit.saturating_add(1));
         return limit(Control::Output, bytes, observed);
     }
-    if account.get(Word::OomKills) > 0 && by_own_limit {
+    if account.get(Word::OomKills).max(account.get(Word::OomEvents)) > 0 && by_own_limit {
         return limit(Control::Memory, memory, over_memory);
     }
     // A group that never was full has refused nobody: one above it has.
@@ -179,19 +179,19 @@ fn verdict(plan: &Plan, account: &Account, printed: [&Printed; 2]) -> Verdict {
     own_end(plan, account)
 }
 
-/// Whether memory came so close to its limit that a kill for memory was for this limit. Version 1
-/// counts every kill, also one for want of memory on the host or in a cgroup above.
+/// Whether memory ran out at the run's own limit. Version 1 counts every kill for memory, also one
+/// for want of it on the host or in a cgroup above; then the run was not full.
 fn was_full(account: &Account, limit: u64) -> bool {
     let peak = account.get(Word::PeakMemory);
-    peak == 0 || peak >= limit.saturating_sub(LARGEST_CHARGE)
+    let near = peak == 0 || peak >= limit.saturating_sub(LARGEST_CHARGE);
+    account.get(Word::OomEvents) > 0 || near
 }
 
 /// Whether the kernel killed a task for want of memory that was not the run's own.
 pub(crate) fn killed_from_above(plan: &Plan, account: &Account) -> bool {
-    let own = |limit| account.get(Word::OomKills) > 0 && was_full(account, limit);
-    let killed = account.get(Word::OomKills).max(account.get(Word::MemoryKills)) > 0;
-    let memory = plan.policy.limits.memory.get();
-    killed && !memory.is_some_and(|bytes| own(bytes.0))
+    let full = plan.policy.limits.memory.get().is_some_and(|bytes| was_full(account, bytes.0));
+    let by_events = account.get(Word::OomEventKills) > 0 && account.get(Word::OomEvents) == 0;
+    by_events || (account.get(Word::OomKills) > 0 && !full)
 }
 
 /// How the program ended by itself, or by a limit that the kernel answers with a signal or errno.

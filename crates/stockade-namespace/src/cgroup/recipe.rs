@@ -154,8 +154,8 @@ impl Recipe {
                 if seat.has("memory.peak") {
                     self.read(group, when::END, Word::PeakMemory, "memory.peak");
                 }
-                self.read_key(group, Word::OomKills, "memory.events", "oom");
-                self.read_key(group, Word::MemoryKills, "memory.events", "oom_kill");
+                self.read_key(group, Word::OomEvents, "memory.events", "oom");
+                self.read_key(group, Word::OomEventKills, "memory.events", "oom_kill");
             }
         }
     }

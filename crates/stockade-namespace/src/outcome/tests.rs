@@ -107,11 +107,15 @@ fn a_kill_for_memory_above_is_no_limit_and_the_receipt_says_so() {
         assert_eq!(killed(memory - largest_charge - 4096, stopped), (false, true));
     }
     // Version 2 has a count for each.
-    let mut entries = read_back();
-    entries.extend([(Word::MemoryKills, 1), (Word::PeakMemory, memory), signal(libc::SIGKILL)]);
-    let report = told(&plan(|_| ()), &entries, quiet()).expect("it was built");
-    assert!(matches!(report.verdict, Verdict::Signaled { .. }), "{:?}", report.verdict);
-    assert!(report.enforcement.iter().any(|entry| entry.reason.is_some()));
+    for (peak, events) in [(memory, 0), (memory, 1), (memory / 2, 0), (memory / 2, 1)] {
+        let mut entries = read_back();
+        entries.extend([(Word::OomEventKills, 1), (Word::OomEvents, events)]);
+        entries.extend([(Word::PeakMemory, peak), signal(libc::SIGKILL)]);
+        let report = told(&plan(|_| ()), &entries, quiet()).expect("it was built");
+        assert_eq!(matches!(report.verdict, Verdict::Limit { .. }), events == 1, "{peak}");
+        let said = report.enforcement.iter().any(|entry| entry.reason.is_some());
+        assert_eq!(said, events == 0, "{peak}");
+    }
 }
 
 #[test]

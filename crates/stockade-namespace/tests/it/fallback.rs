@@ -1,7 +1,7 @@
 //! What this kernel has and another lacks: each time the run works all the same and its receipt
 //! says how, or there is an error that says what is missing.
 
-use stockade_core::Control;
+use stockade_core::{Bytes, Control};
 use stockade_guests as guests;
 
 use crate::elsewhere::{Place, hidden, line, role, say, there, try_run};
@@ -143,4 +143,19 @@ fn a_clone_that_is_missing_is_an_error() {
     let call = Place::Without(libc::SYS_clone3, libc::ENOSYS, 0);
     let said = hello(&call, "a_clone_that_is_missing_is_an_error");
     assert!(said.contains("the helper lacks a call") && said.contains("os error 38"), "{said}");
+}
+
+#[test]
+fn a_memory_event_that_cannot_be_had_is_made_up_for_by_looking() {
+    const LIMIT: u64 = 48 << 20;
+    if role().is_some() {
+        let small = |policy: &mut stockade_core::Policy| policy.limits.memory = Bytes(LIMIT).into();
+        return say(&line(&try_run(&guests::MEMORY_BOMB, &["192"], small)));
+    }
+    if subject().is_none() {
+        return;
+    }
+    let call = Place::Without(libc::SYS_eventfd2, libc::ENOSYS, 0);
+    let said = hello(&call, "a_memory_event_that_cannot_be_had_is_made_up_for_by_looking");
+    assert!(said.starts_with("Limit { control: Memory"), "{said}");
 }

@@ -74,6 +74,19 @@ fn memory_that_processes_share_is_counted_once() {
 }
 
 #[test]
+fn sharing_that_cannot_be_weighed_in_time_counts_in_full() {
+    with_and_without("sharing_that_cannot_be_weighed_in_time_counts_in_full", || {
+        let subject = subject().expect("it was there before");
+        let report = try_run(&guests::SHARED_AFTER_FORK, &["40", "30", "400"], small);
+        let report = report.expect("it runs");
+        match subject.backend().support().ability(Control::Memory) {
+            Ability::Enforced { .. } => assert!(report.verdict.success(), "{report:?}"),
+            _ => assert!(over_memory(&report) > LIMIT),
+        }
+    });
+}
+
+#[test]
 fn a_program_that_kills_itself_below_the_limit_was_not_killed_for_memory() {
     let Some(subject) = subject() else { return };
     let report = Job::new(&subject, &guests::SELF_SIGKILL).policy(small).run();

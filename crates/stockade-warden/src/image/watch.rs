@@ -68,8 +68,7 @@ impl State {
         let plan = self.plans.get(run.plan).and_then(|entry| entry.plan());
         if plan.is_some_and(|plan| run.groups.cpu_time(plan).is_none()) {
             // The processes that die with init are waited for by nobody.
-            let seen =
-                seen.unwrap_or_else(|| sample::take(&self.home, run.init, Sum::Resident));
+            let seen = seen.unwrap_or_else(|| sample::take(&self.home, run.init, Sum::Resident));
             board.raise(Word::UserNs, seen.user_ns);
             board.raise(Word::SystemNs, seen.system_ns);
         }

@@ -33,11 +33,12 @@ pub enum Word {
     SystemNs,
     /// Most bytes held.
     PeakMemory,
-    /// How often memory ran out in the run's own cgroup. Version 1 counts only kills, those for want
-    /// of memory above it included.
+    /// Version 1: how many tasks were killed for memory, wherever it ran out.
     OomKills,
-    /// How many tasks were killed for memory, wherever it ran out; version 2 alone tells it apart.
-    MemoryKills,
+    /// Version 2: how often memory ran out in the run's own cgroup.
+    OomEvents,
+    /// Version 2: how many tasks were killed for memory, wherever it ran out.
+    OomEventKills,
     /// Most tasks alive at once.
     PeakTasks,
     /// How often a task was refused.
