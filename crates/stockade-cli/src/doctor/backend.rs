@@ -60,7 +60,9 @@ pub(super) fn namespace() -> BackendFindings {
         Ok(sandbox) => {
             let native = Probe::native();
             let mut found = examine(&sandbox, &native, &mut tried);
-            found.tried.insert(2, landlock(&support, found.available));
+            let files = found.controls.iter().find(|found| found.control == Control::Filesystem);
+            let stands = found.available && files.is_some_and(|files| files.mechanism.is_some());
+            found.tried.insert(2, landlock(&support, stands));
             found
         }
         Err(error) => BackendFindings::missing(&support, &error, tried),
@@ -102,16 +104,17 @@ fn cgroups(support: &Support) -> Trial {
     Trial { what: "cgroups", ok, found }
 }
 
-/// Whether a program restricted itself by Landlock: a receipt that lacks it fails the run.
-fn landlock(support: &Support, ran: bool) -> Trial {
+/// Whether a program restricted itself by Landlock. If it was to and did not, the receipt says that
+/// `filesystem` is not enforced, and nothing `stands`.
+fn landlock(support: &Support, stands: bool) -> Trial {
     let mechanism = match support.ability(Control::Filesystem) {
         Ability::Enforced { mechanism } | Ability::Approximated { mechanism, .. } => mechanism,
         _ => String::new(),
     };
     let abi = mechanism.split("; ").find(|part| part.starts_with("Landlock ABI"));
-    let (ok, found) = match (abi, ran) {
+    let (ok, found) = match (abi, stands) {
         (Some(abi), true) => (true, format!("{abi}; the program restricted itself")),
-        (Some(abi), false) => (false, format!("{abi}, but nothing ran")),
+        (Some(abi), false) => (false, format!("{abi}, but no program restricted itself")),
         (None, _) => (false, "not to be had; the mounts are the only wall".to_owned()),
     };
     Trial { what: "Landlock", ok, found }
