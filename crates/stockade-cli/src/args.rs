@@ -62,6 +62,9 @@ pub(crate) enum Command {
     )]
     Run(Box<RunArgs>),
     /// Show what this host can enforce, and the fix for what it cannot
+    #[command(
+        after_help = "Exit status: 0 if every backend meets the default policy here, 1 if one does not"
+    )]
     Doctor {
         /// Print JSON instead of a table
         #[arg(long)]

@@ -15,6 +15,8 @@ impl Exit {
     pub(crate) const SUCCESS: Self = Self(0);
     /// `policy check` found the policy bad.
     pub(crate) const BAD_POLICY: Self = Self(1);
+    /// `doctor` found a backend that does not meet the default policy.
+    pub(crate) const NOT_MET: Self = Self(1);
     /// A limit or a refusal ended the program.
     pub(crate) const STOPPED: Self = Self(124);
     /// Stockade itself could not do what was asked.

@@ -1,13 +1,15 @@
 //! What this host offers, found out by doing.
 
+mod refusal;
+
 use std::fs;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use stockade_core::{Ability, Control, Error, ErrorKind, Support};
-use stockade_warden::wire::request::Settle;
 
 use crate::cgroup::{Cgroups, Hierarchies, sweep};
 use crate::limits::SAMPLE_GAP;
+use crate::sandbox::NamespaceSandbox;
 use crate::sight;
 use crate::warden::{IdRange, LinkError};
 
@@ -33,6 +35,14 @@ pub(crate) struct Host {
 /// `CAP_SYS_PTRACE`, `CAP_SYS_ADMIN`.
 const NEEDED: u64 =
     1 << 0 | 1 << 5 | 1 << 6 | 1 << 7 | 1 << 8 | 1 << 12 | 1 << 18 | 1 << 19 | 1 << 21;
+
+/// What a container that covers parts of its `/proc` costs.
+const NO_PROC: &str = "/proc is empty in a sandbox, since parts of it are covered here and the \
+                       kernel then allows no new one; everything else is as asked";
+
+/// How container engines are told to leave `/proc` as it is.
+const UNMASK: &str = "start the container with an uncovered /proc: `docker run --security-opt \
+                      systempaths=unconfined` or `podman run --security-opt unmask=ALL`";
 
 impl Host {
     /// Looks at ids and cgroups, and clears away cgroups of hosts that have died.
@@ -83,9 +93,9 @@ impl Host {
     }
 
     /// What can be enforced, given a warden that has settled.
-    pub(crate) fn support(&self, landlock_abi: u64) -> Support {
+    pub(crate) fn support(&self, landlock_abi: u64, no_proc: bool) -> Support {
         let landlock = match landlock_abi {
-            0 => "no Landlock in this kernel".to_owned(),
+            0 => "no Landlock here".to_owned(),
             abi => format!("Landlock ABI {abi}"),
         };
         let ids = match self.ids_at(0) {
@@ -104,7 +114,12 @@ impl Host {
             Control::Disk => Ability::enforced("tmpfs size and nr_inodes"),
             Control::Output => Ability::enforced("bounded pipes"),
             Control::Filesystem => {
-                Ability::enforced(format!("mount namespace, pivot_root; {landlock}"))
+                let mechanism = format!("mount namespace, pivot_root; {landlock}");
+                if no_proc {
+                    Ability::approximated(mechanism, NO_PROC, Some(UNMASK))
+                } else {
+                    Ability::enforced(mechanism)
+                }
             }
             Control::Network => Ability::enforced("network namespace, seccomp socket filter"),
             Control::Syscalls => Ability::enforced("seccomp-bpf"),
@@ -118,46 +133,29 @@ impl Host {
     }
 }
 
+impl NamespaceSandbox {
+    /// What this host could enforce if namespaces could be made, for diagnosis where
+    /// [`NamespaceSandbox::new`] fails. Tries cgroups, and launches nothing.
+    pub fn outlook() -> Support {
+        Host::look().support(0, false)
+    }
+}
+
 /// The public error for a warden that does not do what it was asked.
 pub(crate) fn link_error(error: LinkError) -> Error {
     match error {
         LinkError::Lost => Error::new(ErrorKind::HostLost, LinkError::Lost)
             .with_hint("run again: the next run starts a new helper process"),
-        LinkError::Settle { step, source } => settle_error(step, source),
+        LinkError::Settle { step, source } => refusal::refusal(step, source),
         LinkError::Exhausted { .. } => {
             Error::new(ErrorKind::Setup, error).with_hint("drop some of what was prepared")
         }
-        error => Error::new(ErrorKind::Setup, error),
+        error => Error::new(ErrorKind::Setup, error).with_hint(WANTING),
     }
 }
 
-/// Why there are no namespaces here, and what would help.
-fn settle_error(step: u64, source: std::io::Error) -> Error {
-    let denied = step == Settle::UserNamespace as u64 || step == Settle::IdMaps as u64;
-    let missing = source.kind() == std::io::ErrorKind::NotFound;
-    let error = Error::new(ErrorKind::Unsupported, LinkError::Settle { step, source });
-    if !denied {
-        return error.with_hint(
-            "this process may not make mount namespaces; inside a container, allow unshare and \
-             mount in its seccomp profile, or run unprivileged",
-        );
-    }
-    if missing {
-        return error.with_hint("/proc must be mounted: the helper works through it");
-    }
-    let sysctl = |name: &str| {
-        fs::read_to_string(format!("/proc/sys/{name}")).map(|text| text.trim().to_owned())
-    };
-    let hint = if sysctl("kernel/apparmor_restrict_unprivileged_userns").is_ok_and(|v| v != "0") {
-        "AppArmor restricts user namespaces: \
-         `sysctl kernel.apparmor_restrict_unprivileged_userns=0`, or a profile that allows userns"
-    } else if sysctl("kernel/unprivileged_userns_clone").is_ok_and(|value| value == "0") {
-        "user namespaces are switched off: `sysctl kernel.unprivileged_userns_clone=1`"
-    } else if sysctl("user/max_user_namespaces").is_ok_and(|value| value == "0") {
-        "user namespaces are switched off: `sysctl user.max_user_namespaces=10000`"
-    } else {
-        "user namespaces are refused, as container engines do by default: allow unshare and clone \
-         in the container's seccomp profile"
-    };
-    error.with_hint(hint)
-}
+const WANTING: &str = "Linux 5.14 or later is needed, and a container's seccomp profile must allow its \
+     calls; `stockade doctor` shows what this host can enforce";
+
+#[cfg(test)]
+mod tests;

@@ -12,6 +12,10 @@ use crate::account::Account;
 use crate::limits::nanos;
 use crate::receipt;
 
+/// The most that the kernel takes at once for which it kills: eight pages, of up to 64 KiB. A group
+/// in which less than that was free was full.
+const LARGEST_CHARGE: u64 = 8 << 16;
+
 /// When a run was asked for, and what preparing it took.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Birth {
@@ -143,10 +147,7 @@ fn verdict(plan: &Plan, account: &Account, printed: [&Printed; 2]) -> Verdict {
     let observed = account.get(Word::Observed);
     let peak_tasks = account.get(Word::PeakTasks).max(observed);
     let over_memory = account.get(Word::PeakMemory).max(observed);
-    // The kernel counts every kill for memory, also one for want of memory on the host or in a
-    // cgroup above; then the workload was far from its own limit.
-    let peak = account.get(Word::PeakMemory);
-    let by_own_limit = memory.is_some_and(|limit| peak == 0 || peak >= limit - limit / 16);
+    let by_own_limit = memory.is_some_and(|limit| was_full(account, limit));
     match Stop::from_number(account.get(Word::Stop)) {
         Some(Stop::Memory) if by_own_limit => return limit(Control::Memory, memory, over_memory),
         Some(Stop::Memory) => return Verdict::Signaled { signal: signal_name(9), number: 9 },
@@ -167,7 +168,7 @@ fn verdict(plan: &Plan, account: &Account, printed: [&Printed; 2]) -> Verdict {
         let observed = bytes.map_or(over.bytes, |limit| limit.saturating_add(1));
         return limit(Control::Output, bytes, observed);
     }
-    if account.get(Word::OomKills) > 0 && by_own_limit {
+    if account.get(Word::OomKills).max(account.get(Word::OomEvents)) > 0 && by_own_limit {
         return limit(Control::Memory, memory, over_memory);
     }
     // A group that never was full has refused nobody: one above it has.
@@ -176,6 +177,21 @@ fn verdict(plan: &Plan, account: &Account, printed: [&Printed; 2]) -> Verdict {
         return limit(Control::Processes, tasks, peak_tasks);
     }
     own_end(plan, account)
+}
+
+/// Whether memory ran out at the run's own limit. Version 1 counts every kill for memory, also one
+/// for want of it on the host or in a cgroup above; then the run was not full.
+fn was_full(account: &Account, limit: u64) -> bool {
+    let peak = account.get(Word::PeakMemory);
+    let near = peak == 0 || peak >= limit.saturating_sub(LARGEST_CHARGE);
+    account.get(Word::OomEvents) > 0 || near
+}
+
+/// Whether the kernel killed a task for want of memory that was not the run's own.
+pub(crate) fn killed_from_above(plan: &Plan, account: &Account) -> bool {
+    let full = plan.policy.limits.memory.get().is_some_and(|bytes| was_full(account, bytes.0));
+    let by_events = account.get(Word::OomEventKills) > 0 && account.get(Word::OomEvents) == 0;
+    by_events || (account.get(Word::OomKills) > 0 && !full)
 }
 
 /// How the program ended by itself, or by a limit that the kernel answers with a signal or errno.

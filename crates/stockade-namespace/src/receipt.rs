@@ -7,6 +7,7 @@ use stockade_warden::wire::board::{Space, Word};
 use stockade_warden::wire::plan::MAX_DISKS;
 
 use crate::account::Account;
+use crate::outcome::killed_from_above;
 
 /// The planned enforcement, corrected by what the kernel said.
 pub(crate) fn receipt(plan: &Plan, account: &Account) -> Arc<[Enforcement]> {
@@ -22,14 +23,33 @@ fn entry(plan: &Plan, account: &Account, planned: &Enforcement) -> Enforcement {
         entry.status = EnforcementStatus::NotEnforced;
         entry.reason = Some(reason);
     } else if planned.status == EnforcementStatus::Approximated {
-        let gap = account.get(Word::SampleGapNs);
-        if gap != 0 && matches!(planned.control, Control::Memory | Control::Processes) {
+        if let Some(seen) = precision(account, planned.control) {
             let reason = planned.reason.as_deref().unwrap_or_default();
-            let longest = gap as f64 / 1e6;
-            entry.reason = Some(format!("{reason}; longest gap in this run {longest:.1} ms"));
+            entry.reason = Some(format!("{reason}; {seen}"));
         }
+    } else if planned.control == Control::Memory && killed_from_above(plan, account) {
+        entry.reason = Some(ABOVE.to_owned());
     }
     entry
+}
+
+const ABOVE: &str =
+    "the kernel killed a process for memory that ran out above: in a parent cgroup or on the host";
+
+/// How closely this run was looked at, where it was sampled.
+fn precision(account: &Account, control: Control) -> Option<String> {
+    let gap = account.get(Word::SampleGapNs) as f64 / 1e6;
+    let growth = account.get(Word::SampleGrowth) as f64 / f64::from(1 << 20);
+    match control {
+        _ if gap == 0.0 => None,
+        Control::Memory => Some(format!(
+            "in this run the longest gap was {gap:.1} ms, in which memory grew by at most {growth:.1} MiB"
+        )),
+        Control::Processes | Control::CpuTime => {
+            Some(format!("in this run the longest gap was {gap:.1} ms"))
+        }
+        _ => None,
+    }
 }
 
 /// Why the kernel does not enforce what was asked, if it does not.

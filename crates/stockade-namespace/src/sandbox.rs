@@ -44,7 +44,7 @@ impl NamespaceSandbox {
     /// them), `Setup` when the warden cannot be launched.
     pub fn new() -> Result<Self> {
         let wardens = Wardens::new(Host::look())?;
-        let support = wardens.host.support(wardens.landlock_abi);
+        let support = wardens.host.support(wardens.landlock_abi, wardens.no_proc);
         Ok(Self { wardens: Arc::new(wardens), support })
     }
 

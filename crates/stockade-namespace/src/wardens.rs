@@ -14,6 +14,8 @@ pub(crate) struct Wardens {
     pub(crate) host: Host,
     /// Newest Landlock ABI of the kernel; zero where there is none.
     pub(crate) landlock_abi: u64,
+    /// Whether sandboxes can have no `/proc` here.
+    pub(crate) no_proc: bool,
     alone: Mutex<Option<Arc<Link>>>,
     with_host_network: Mutex<Option<Arc<Link>>>,
 }
@@ -25,6 +27,7 @@ impl Wardens {
         Ok(Self {
             host,
             landlock_abi: link.landlock_abi,
+            no_proc: link.no_proc,
             alone: Mutex::new(Some(Arc::new(link))),
             with_host_network: Mutex::new(None),
         })

@@ -1,8 +1,10 @@
 //! `stockade doctor`.
 
+use std::process::Command;
+
 use serde_json::Value;
 
-use crate::command::call;
+use crate::command::{Outcome, call, stockade};
 
 const CONTROLS: [&str; 16] = [
     "memory",
@@ -23,25 +25,52 @@ const CONTROLS: [&str; 16] = [
     "ipc",
 ];
 
-#[test]
-fn json_has_the_documented_shape() {
+fn found() -> (Outcome, Value) {
     let outcome = call(&["doctor", "--json"]);
-    assert_eq!(outcome.code, 0, "{outcome:?}");
-    let found: Value = serde_json::from_str(&outcome.stdout).expect("JSON");
-    assert_eq!(found["version"], env!("CARGO_PKG_VERSION"));
-    assert_eq!(found["host"]["arch"], std::env::consts::ARCH);
+    let found = serde_json::from_str(&outcome.stdout).expect("JSON");
+    (outcome, found)
+}
+
+/// The keys of an object, sorted.
+fn keys(value: &Value) -> Vec<&str> {
+    value.as_object().expect("an object").keys().map(String::as_str).collect()
+}
+
+#[test]
+fn json_has_the_documented_keys() {
+    let (outcome, found) = found();
+    let top = ["advice", "backends", "default_policy", "host", "schema", "version"];
+    assert_eq!(keys(&found), top);
+    assert_eq!(
+        (&found["schema"], &found["version"]),
+        (&1.into(), &env!("CARGO_PKG_VERSION").into())
+    );
+    assert_eq!(outcome.code, i32::from(found["default_policy"] != true), "{outcome:?}");
+    let host = &found["host"];
+    assert_eq!(keys(host), ["arch", "cgroups", "container", "kernel", "seccomp", "uid"]);
+    assert_eq!(host["arch"], std::env::consts::ARCH);
     for (index, name) in ["namespace", "wasm"].into_iter().enumerate() {
-        has_the_documented_shape(&found["backends"][index], name);
+        has_the_documented_keys(&found["backends"][index], name);
+    }
+    for advice in found["advice"].as_array().expect("a list") {
+        assert_eq!(keys(advice), ["fix", "helps"]);
+        assert_eq!(keys(&advice["helps"][0]), ["backend", "control"], "{advice}");
     }
 }
 
-fn has_the_documented_shape(backend: &Value, name: &str) {
+fn has_the_documented_keys(backend: &Value, name: &str) {
+    let expected =
+        ["available", "backend", "controls", "default_policy", "error", "hint", "tried", "unmet"];
+    assert_eq!(keys(backend), expected);
     assert_eq!(backend["backend"], name);
     assert_eq!(backend["available"], true, "{}", backend["error"]);
+    let met = backend["unmet"].as_array().is_some_and(Vec::is_empty);
+    assert_eq!(backend["default_policy"], met, "{backend}");
     let controls = backend["controls"].as_array().expect("a list");
     let names: Vec<_> = controls.iter().map(|control| control["control"].clone()).collect();
     assert_eq!(names, CONTROLS);
     for control in controls {
+        assert_eq!(keys(control), ["control", "fix", "mechanism", "reason", "status"]);
         let has = |member: &str| control[member].is_string();
         let expected = match control["status"].as_str() {
             Some("enforced") => (true, false),
@@ -51,15 +80,73 @@ fn has_the_documented_shape(backend: &Value, name: &str) {
         };
         assert_eq!((has("mechanism"), has("reason")), expected, "{control}");
     }
+    for tried in backend["tried"].as_array().expect("a list") {
+        assert_eq!(keys(tried), ["found", "ok", "what"]);
+    }
 }
 
 #[test]
-fn the_table_has_a_row_for_every_control_and_no_colour() {
+fn a_program_really_runs_in_each_backend() {
+    let (_, found) = found();
+    for backend in found["backends"].as_array().expect("a list") {
+        let tried = backend["tried"].as_array().expect("a list");
+        let ran = tried.iter().find(|tried| tried["what"] == "every control").expect("a run");
+        let words = ran["found"].as_str().unwrap_or_default();
+        assert!(ran["ok"] == true && words.contains("exited 0"), "{backend}");
+    }
+}
+
+#[test]
+fn the_screen_has_a_row_for_every_control_and_no_colour() {
     let outcome = call(&["doctor"]);
-    assert_eq!(outcome.code, 0, "{outcome:?}");
     assert!(!outcome.stdout.contains('\x1b'));
     for control in CONTROLS {
-        let row = |line: &str| line.split_whitespace().next() == Some(control);
-        assert!(outcome.stdout.lines().any(row), "no {control} in\n{}", outcome.stdout);
+        let row = |line: &str| line.split_whitespace().nth(1) == Some(control);
+        let rows = outcome.stdout.lines().filter(|line| row(line)).count();
+        assert!(rows >= 2, "{control} has {rows} rows in\n{}", outcome.stdout);
+    }
+    assert!(outcome.stdout.contains("\nwhat to do\n"), "{}", outcome.stdout);
+}
+
+/// Runs a command in a user namespace of its own in which it has every capability.
+fn in_a_user_namespace(command: &[&str]) -> Outcome {
+    let mut unshare = Command::new("unshare");
+    unshare.args(["--user", "--map-current-user", "--keep-caps"]).args(command);
+    unshare.output().expect("unshare starts").into()
+}
+
+/// In a namespace that allows none within it.
+#[test]
+#[expect(clippy::print_stdout, reason = "the test runner counts what was skipped by its line")]
+fn what_refuses_namespaces_is_named_and_the_other_backend_still_examined() {
+    if in_a_user_namespace(&["true"]).code != 0 {
+        println!("SKIP: what_refuses_namespaces_is_named: none can be made here to begin with");
+        return;
+    }
+    let script = "echo 0 > /proc/sys/user/max_user_namespaces && exec \"$0\" doctor --json";
+    let command = stockade();
+    let binary = command.get_program().to_str().expect("a UTF-8 path");
+    let outcome = in_a_user_namespace(&["sh", "-c", script, binary]);
+    assert_eq!(outcome.code, 1, "{outcome:?}");
+    let found: Value = serde_json::from_str(&outcome.stdout).expect("JSON");
+    let [native, wasm] = [0, 1].map(|index| &found["backends"][index]);
+    assert_eq!((&native["available"], &native["tried"][0]["ok"]), (&false.into(), &false.into()));
+    assert_eq!((&wasm["available"], &wasm["default_policy"]), (&true.into(), &true.into()));
+    let fix = found["advice"][0]["fix"].as_str().unwrap_or_default();
+    assert!(fix.contains("`sysctl -w user.max_user_namespaces="), "{found:#}");
+    assert_eq!(found["advice"][0]["helps"][0]["control"], Value::Null);
+}
+
+#[test]
+fn what_doctor_advises_to_accept_is_what_a_run_then_needs() {
+    let (_, found) = found();
+    let unmet = found["backends"][0]["unmet"].as_array().expect("a list");
+    let unmet: Vec<_> = unmet.iter().filter_map(Value::as_str).collect();
+    let accept = unmet.join(",");
+    let strict = call(&["run", "true"]);
+    assert_eq!(strict.code, if unmet.is_empty() { 0 } else { 125 }, "{strict:?}");
+    if !unmet.is_empty() {
+        let lenient = call(&["run", "--best-effort", &accept, "true"]);
+        assert_eq!(lenient.code, 0, "{lenient:?}");
     }
 }

@@ -93,10 +93,11 @@ impl Cgroups {
             Control::Memory => answer(
                 &self.memory,
                 ["memory.limit_in_bytes", "memory.max"],
-                "sampled memory of the process tree",
+                "sampled memory and page tables of the process tree",
                 &format!(
-                    "sampled {gap}: what is held for less time is missed; memfd and System V \
-                     memory are refused, files in memory are bounded by `disk` instead"
+                    "sampled {gap}: what is held for less time is missed, and so are socket and \
+                     pipe buffers; memfd and System V memory are refused, files in memory are \
+                     bounded by `disk` instead"
                 ),
             ),
             Control::CpuTime => answer(

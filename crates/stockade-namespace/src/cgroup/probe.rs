@@ -217,30 +217,115 @@ fn unseen(controller: &str) -> Lack {
             "no cgroup hierarchy with the {controller} controller is mounted where this process \
              sees its own group"
         ),
-        fix: Some("mount cgroup2 at /sys/fs/cgroup".to_owned()),
+        fix: Some("mount the cgroups: `mount -t cgroup2 none /sys/fs/cgroup`".to_owned()),
     }
 }
 
 /// Why a resource cannot be had in a group to which its controller is not handed down.
 fn unoffered(dir: &Path, controller: &str) -> Lack {
     let shown = dir.display();
-    Lack {
-        reason: format!("{shown}/cgroup.controllers does not list {controller}"),
-        fix: Some(format!(
-            "let the groups above {shown} hand on {controller}: with systemd, Delegate=yes in the \
-             unit, or in a drop-in of user@.service for the units of a user"
-        )),
-    }
+    let missing = || format!("{shown}/cgroup.controllers does not list {controller}");
+    let (reason, fix) = match whereabouts(controller) {
+        Some(Whereabouts::Off) => (
+            missing(),
+            format!(
+                "boot the kernel without cgroup_disable={controller} (on a Raspberry Pi, with \
+                 cgroup_enable={controller})"
+            ),
+        ),
+        Some(Whereabouts::V1) => (
+            format!(
+                "{controller} is on a hierarchy of cgroup v1, in which this process does not see \
+                 its own group"
+            ),
+            "have that hierarchy mounted where this process sees its own group; in a container: \
+             `docker run --cgroupns=host`; or boot the kernel with cgroup_no_v1=all"
+                .to_owned(),
+        ),
+        None => (
+            missing(),
+            "have the groups above hand the controllers on; with systemd, as root: `mkdir -p \
+             /etc/systemd/system/user@.service.d && printf '[Service]\\nDelegate=cpu memory \
+             pids\\n' > /etc/systemd/system/user@.service.d/delegate.conf && systemctl \
+             daemon-reload`, then log in again"
+                .to_owned(),
+        ),
+    };
+    Lack { reason, fix: Some(fix) }
+}
+
+/// Where a controller is that no group of version 2 can have.
+#[derive(Debug, PartialEq, Eq)]
+enum Whereabouts {
+    Off,
+    V1,
+}
+
+fn whereabouts(controller: &str) -> Option<Whereabouts> {
+    parse_whereabouts(&std::fs::read_to_string("/proc/cgroups").unwrap_or_default(), controller)
+}
+
+/// Reads `name hierarchy groups enabled`; see cgroups(7).
+fn parse_whereabouts(text: &str, controller: &str) -> Option<Whereabouts> {
+    text.lines().find_map(|line| {
+        let mut fields = line.split_whitespace();
+        if fields.next() != Some(controller) {
+            return None;
+        }
+        match (fields.next(), fields.nth(1)) {
+            (_, Some("0")) => Some(Whereabouts::Off),
+            (Some(hierarchy), Some(_)) if hierarchy != "0" => Some(Whereabouts::V1),
+            _ => None,
+        }
+    })
 }
 
 fn blocked(parent: &Parent, error: &io::Error) -> Lack {
     let dir = parent.dir.display();
     let fix = match error.raw_os_error() {
-        Some(libc::EROFS) => Some(format!("mount {dir} writable")),
-        Some(libc::EACCES | libc::EPERM) => {
-            Some(format!("give this user write access to {dir}, or run as root"))
-        }
+        Some(libc::EROFS) => Some(
+            "have cgroups mounted writable; in a container: `docker run --privileged`, or `podman \
+             run --cgroupns=private --security-opt unmask=/sys/fs/cgroup`; elsewhere, for each that \
+             `findmnt -t cgroup,cgroup2` shows as ro: `mount -o remount,rw DIR`"
+                .to_owned(),
+        ),
+        Some(libc::EACCES | libc::EPERM) => Some(hand_over(parent)),
         _ => None,
     };
     Lack { reason: format!("making a cgroup under {dir}: {error}"), fix }
+}
+
+/// The command that lets this user make groups. On version 1 one command names every hierarchy, so
+/// that all controls have the same fix.
+fn hand_over(parent: &Parent) -> String {
+    let uid = rustix::process::geteuid().as_raw();
+    let shown = |dirs: Vec<&Path>| {
+        let dirs: Vec<_> = dirs.iter().map(|dir| dir.display().to_string()).collect();
+        format!(
+            "run as root, or let this user make groups, as root: `chown {uid} {}`",
+            dirs.join(" ")
+        )
+    };
+    match parent.version {
+        Version::V1 => {
+            let places = places(&Hierarchies::read().unwrap_or_default());
+            shown(places.keys().map(PathBuf::as_path).collect())
+        }
+        Version::V2 => shown(vec![&parent.dir, &parent.dir.join("cgroup.subtree_control")]),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_controller_is_told_to_be_off_or_on_version_one() {
+        const TEXT: &str = "#subsys_name\thierarchy\tnum_cgroups\tenabled\ncpu\t0\t9\t1\n\
+                            memory\t0\t1\t0\npids\t8\t3\t1\n";
+        assert_eq!(parse_whereabouts(TEXT, "cpu"), None);
+        assert_eq!(parse_whereabouts(TEXT, "memory"), Some(Whereabouts::Off));
+        assert_eq!(parse_whereabouts(TEXT, "pids"), Some(Whereabouts::V1));
+        assert_eq!(parse_whereabouts(TEXT, "io"), None);
+    }
 }

@@ -132,7 +132,13 @@ impl Recipe {
                     }
                     self.watch(group, Stop::Memory, limit, "memory.oom_control", "oom_kill");
                 }
-                self.read(group, when::END, Word::PeakMemory, "memory.max_usage_in_bytes");
+                // What a shortage above has moved to swap still counts against the limit.
+                let peak = match seat.has(WITH_SWAP) {
+                    true => "memory.memsw.max_usage_in_bytes",
+                    false => "memory.max_usage_in_bytes",
+                };
+                self.read(group, when::END, Word::PeakMemory, peak);
+                // Kills are all that is counted: `memory.failcnt` stays zero on some kernels.
                 self.read_key(group, Word::OomKills, "memory.oom_control", "oom_kill");
             }
             Version::V2 => {
@@ -148,7 +154,8 @@ impl Recipe {
                 if seat.has("memory.peak") {
                     self.read(group, when::END, Word::PeakMemory, "memory.peak");
                 }
-                self.read_key(group, Word::OomKills, "memory.events", "oom");
+                self.read_key(group, Word::OomEvents, "memory.events", "oom");
+                self.read_key(group, Word::OomEventKills, "memory.events", "oom_kill");
             }
         }
     }

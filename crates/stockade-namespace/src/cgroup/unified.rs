@@ -90,13 +90,15 @@ fn undelegated(unified: &Unified) -> Lack {
     let fix = if unified.own == unified.mount {
         format!(
             "move the container's processes into a group of their own before the program starts: \
-             mkdir {own}/main && for p in $(cat {own}/cgroup.procs); do echo $p > \
-             {own}/main/cgroup.procs; done"
+             `mkdir {own}/main && for p in $(cat {own}/cgroup.procs); do echo $p > \
+             {own}/main/cgroup.procs; done`"
         )
     } else {
-        "start the program in a delegated subgroup, with systemd 254 or later: systemd-run --user \
-         --pty -p Delegate=yes -p DelegateSubgroup=main PROGRAM"
-            .to_owned()
+        let user = if rustix::process::geteuid().is_root() { "" } else { "--user " };
+        format!(
+            "start the program in a delegated subgroup, with systemd 254 or later: `systemd-run \
+             {user}--pty -p Delegate=yes -p DelegateSubgroup=main PROGRAM`"
+        )
     };
     Lack {
         reason: format!(

@@ -89,6 +89,36 @@ fn the_kernels_own_kill_for_memory_is_the_limit() {
 }
 
 #[test]
+fn a_kill_for_memory_above_is_no_limit_and_the_receipt_says_so() {
+    let memory = 256 << 20;
+    let largest_charge = 8 << 16;
+    let killed = |peak: u64, stopped: bool| {
+        let mut entries = read_back();
+        entries.extend([(Word::OomKills, 1), (Word::PeakMemory, peak), signal(libc::SIGKILL)]);
+        entries.extend(stopped.then(|| stop(Stop::Memory)));
+        let report = told(&plan(|_| ()), &entries, quiet()).expect("it was built");
+        let entry = report.enforcement.iter().find(|entry| entry.control == Control::Memory);
+        let reason = entry.expect("memory is asked for").reason.clone();
+        (matches!(report.verdict, Verdict::Limit { .. }), reason.is_some())
+    };
+    for stopped in [false, true] {
+        assert_eq!(killed(memory, stopped), (true, false));
+        assert_eq!(killed(memory - largest_charge, stopped), (true, false));
+        assert_eq!(killed(memory - largest_charge - 4096, stopped), (false, true));
+    }
+    // Version 2 has a count for each.
+    for (peak, events) in [(memory, 0), (memory, 1), (memory / 2, 0), (memory / 2, 1)] {
+        let mut entries = read_back();
+        entries.extend([(Word::OomEventKills, 1), (Word::OomEvents, events)]);
+        entries.extend([(Word::PeakMemory, peak), signal(libc::SIGKILL)]);
+        let report = told(&plan(|_| ()), &entries, quiet()).expect("it was built");
+        assert_eq!(matches!(report.verdict, Verdict::Limit { .. }), events == 1, "{peak}");
+        let said = report.enforcement.iter().any(|entry| entry.reason.is_some());
+        assert_eq!(said, events == 0, "{peak}");
+    }
+}
+
+#[test]
 fn a_refused_task_is_the_limit() {
     let entries = [(Word::TaskRefusals, 3), (Word::PeakTasks, 64), exit(1)];
     assert_eq!(judged(&entries), limit(Control::Processes, 64, 64));

@@ -40,6 +40,9 @@ pub(crate) enum LaunchError {
         /// Its exit status.
         status: std::process::ExitStatus,
     },
+    /// It was executed and found out that it cannot work here.
+    #[error("the helper lacks a call of the kernel that it cannot do without")]
+    Lacking(#[source] io::Error),
 }
 
 fn resource(what: &'static str) -> impl FnOnce(rustix::io::Errno) -> LaunchError {
@@ -103,7 +106,11 @@ fn spawn(path: &Path, socket: OwnedFd) -> Result<(), LaunchError> {
         .and_then(|mut child| child.wait());
     match status {
         Ok(status) if status.success() => Ok(()),
-        Ok(status) => Err(LaunchError::Ended { status }),
+        // Before it begins to serve, its status is an errno.
+        Ok(status) => Err(match status.code() {
+            Some(errno) => LaunchError::Lacking(io::Error::from_raw_os_error(errno)),
+            None => LaunchError::Ended { status },
+        }),
         // A host that reaps every child, or ignores SIGCHLD, took the status away; the warden's
         // first answer tells whether it runs.
         Err(error) if error.raw_os_error() == Some(libc::ECHILD) => Ok(()),

@@ -30,7 +30,7 @@ pub(crate) enum LinkError {
     #[error("the helper process that holds the sandboxes is gone")]
     Lost,
     /// It could not settle into namespaces.
-    #[error("the helper process failed at step {step} of settling in")]
+    #[error("the helper process failed while {}", request::Settle::describe(*step))]
     Settle {
         /// A [`request::Settle`] number.
         step: u64,
@@ -97,6 +97,8 @@ pub(crate) struct Link {
     pub(crate) pid: u32,
     /// Newest Landlock ABI of the kernel; zero where there is none.
     pub(crate) landlock_abi: u64,
+    /// Whether sandboxes can have no `/proc`.
+    pub(crate) no_proc: bool,
     /// What it has built. The lock also gives each request its own reply.
     roots: Mutex<Roots>,
     /// The directories its cgroups are made in.
@@ -140,6 +142,7 @@ impl Link {
         Ok(Self {
             pid: reply[Reply::Detail as usize] as u32,
             landlock_abi: reply[Reply::Item as usize],
+            no_proc: reply[Reply::NoProc as usize] != 0,
             socket,
             lost: AtomicBool::new(false),
             owner: std::process::id(),

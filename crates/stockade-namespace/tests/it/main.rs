@@ -1,13 +1,17 @@
 //! The namespace backend against a real kernel: the behaviours every backend shares, and the walls
 //! that only this one has.
 
+mod accuracy;
 mod alone;
 mod bad_input;
 mod broken_steps;
 mod bursts;
+mod elsewhere;
+mod fallback;
 mod host_process;
 mod identity;
 mod kernel;
+mod limits;
 mod machine;
 mod processes;
 mod sockets;

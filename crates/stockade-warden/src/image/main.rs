@@ -37,6 +37,9 @@ const HOST: sys::Fd = 0;
 extern "C" fn main() -> ! {
     // 0 is the socket, 1 and 2 are /dev/null; a threaded host may have leaked anything else.
     let _ = sys::close_between(3, sys::Fd::MAX);
+    if let Err(errno) = probe() {
+        sys::exit(errno.0);
+    }
     // The launching process ends at once, so that the host's child is reaped here and now and the
     // warden is nobody's child to wait for.
     match sys::clone(0, false, None) {
@@ -51,6 +54,16 @@ extern "C" fn main() -> ! {
     sys::set_name(b"stockade-warden\0");
     sys::raise_open_files();
     serve::serve()
+}
+
+/// Tries what every deadline depends on, and what nobody would miss until one is due.
+fn probe() -> sys::Result<()> {
+    let epoll = sys::epoll_create()?;
+    sys::epoll_wait(epoll, &mut [sys::Event { events: 0, data: 0 }], Some(0))?;
+    let own = sys::own_pidfd()?;
+    sys::try_pidfd(own)?;
+    [epoll, own].into_iter().for_each(sys::close);
+    Ok(())
 }
 
 #[panic_handler]

@@ -46,13 +46,13 @@ impl Building {
     }
 
     /// Starts to build a root from a sealed recipe. The warden must be in its home mount namespace.
-    pub fn begin(&mut self, recipe: Fd, index: usize) -> Result<()> {
+    pub fn begin(&mut self, recipe: Fd, index: usize, no_proc: bool) -> Result<()> {
         let size = sys::stat_fd(recipe)?.size as usize;
         if size == 0 || !sys::is_sealed(recipe) {
             return Err(Errno::EPROTO);
         }
         let region = Region::of_file(recipe, size)?;
-        let started = spawn(region.bytes());
+        let started = spawn(region.bytes(), no_proc);
         let (pid, answer) = match started {
             Ok(started) => started,
             Err(errno) => {
@@ -91,13 +91,13 @@ impl Building {
 const PATIENCE: u64 = 20_000_000_000;
 
 /// Clones the builder; gives its pid and where it answers.
-fn spawn(recipe: &[u8]) -> Result<(i32, Fd)> {
+fn spawn(recipe: &[u8], no_proc: bool) -> Result<(i32, Fd)> {
     let [ours, theirs] = sys::socket_pair()?;
     // The pid namespace is for the placeholder of /proc, and dies with the builder.
     let cloned = sys::clone(sys::CLONE_NEWNS | sys::CLONE_NEWPID, false, None);
     if let Ok(Cloned::Child) = cloned {
         sys::close(ours);
-        let mut builder = Builder { root: 0, item: 0 };
+        let mut builder = Builder { root: 0, item: 0, no_proc };
         let errno = builder.run(recipe).err().map_or(0, |errno| errno.0 as u32);
         sys::set_dumpable(true);
         let answer = [errno.to_le_bytes(), builder.item.to_le_bytes()];
@@ -138,6 +138,7 @@ struct Builder {
     /// The new root, attached on top of the old one.
     root: Fd,
     item: u32,
+    no_proc: bool,
 }
 
 impl Builder {
@@ -195,7 +196,17 @@ impl Builder {
             }
             Record::Proc { path } => {
                 let attributes = RDONLY | NOSUID | NODEV | NOEXEC;
-                self.mount(sys::new_filesystem(b"proc\0", &[], attributes)?, path)
+                let filesystem = if self.no_proc {
+                    // Whatever a root has there is not to be taken for the kernel's.
+                    sys::new_filesystem(
+                        b"tmpfs\0",
+                        &[(b"mode\0", b"0555\0"), (b"nr_inodes\0", b"1\0")],
+                        attributes,
+                    )?
+                } else {
+                    sys::new_filesystem(b"proc\0", &[], attributes)?
+                };
+                self.mount(filesystem, path)
             }
             Record::Seal { path } => {
                 let place = self.resolve(path)?;

@@ -37,6 +37,10 @@ pub struct Run {
     /// Time between looks that is being stretched.
     pub pace: u64,
     pub last_look: u64,
+    /// What the last sample saw resident.
+    pub last_resident: u64,
+    /// When shared memory may be divided again for the sake of the peak alone.
+    pub weigh_at: u64,
 }
 
 /// What `start` has taken and must give back if it fails.
@@ -124,6 +128,7 @@ impl State {
             init_id: if self.home.single_id { work_id as u32 } else { 0 },
             work_id_outside: ids.work as u32,
             single_id: self.home.single_id,
+            no_proc: self.home.no_proc,
             groups: taken.groups,
             id_maps,
         };
@@ -203,6 +208,8 @@ impl State {
                 check_at: crate::watch::first_look(plan, self.home.cpus, now),
                 pace: crate::watch::FIRST_PACE,
                 last_look: now,
+                last_resident: 0,
+                weigh_at: 0,
             };
             self.live += 1;
             self.high = self.high.max(taken.run + 1);

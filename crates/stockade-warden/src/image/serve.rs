@@ -86,7 +86,12 @@ impl State {
         let mut next = None;
         loop {
             let timeout = self.patience(next);
-            let count = sys::epoll_wait(self.epoll, &mut events, timeout).unwrap_or(0);
+            let count = match sys::epoll_wait(self.epoll, &mut events, timeout) {
+                Ok(count) => count,
+                Err(Errno::EINTR) => 0,
+                // Nobody could be heard any more, the end of the host included.
+                Err(_) => self.leave(),
+            };
             let events = events.get(..count).unwrap_or(&[]);
             if events.iter().any(|event| { event.data } == 0) {
                 self.requests(REQUESTS);
@@ -167,7 +172,9 @@ impl State {
             Ok(()) => {
                 self.settled = true;
                 let _ = sys::epoll_add(self.epoll, self.home.host, EPOLLIN, key(HOST_END, 0));
-                answer(Ok((self.host_pid(), sys::landlock_abi())));
+                let mut packet = reply(self.host_pid(), sys::landlock_abi(), Errno(0));
+                packet[Reply::NoProc as usize] = self.home.no_proc.into();
+                let _ = sys::send_words(HOST, &packet);
             }
             Err((step, errno)) => answer(Err((step as u64, 0, errno))),
         }
@@ -183,7 +190,8 @@ impl State {
         let (Some(recipe), true) = (fds.first(), free && !self.building.is_on()) else {
             return answer(Err((0, 0, Errno::EPROTO)));
         };
-        let begun = self.go_home().and_then(|()| self.building.begin(*recipe, index));
+        let begun =
+            self.go_home().and_then(|()| self.building.begin(*recipe, index, self.home.no_proc));
         let watched = begun.and_then(|()| {
             sys::epoll_add(self.epoll, self.building.answer, EPOLLIN, key(ROOT, index))
         });
@@ -355,14 +363,18 @@ fn remove_own(home: &Home, dir: Fd) {
 
 /// Replies to the host: detail and item, with the errno if it failed.
 fn answer(result: core::result::Result<(u64, u64), (u64, u64, Errno)>) {
+    let packet = match result {
+        Ok((detail, item)) => reply(detail, item, Errno(0)),
+        Err((detail, item, errno)) => reply(detail, item, errno),
+    };
+    let _ = sys::send_words(HOST, &packet);
+}
+
+fn reply(detail: u64, item: u64, errno: Errno) -> Packet {
     let mut packet: Packet = [0; PACKET_WORDS];
     packet[0] = VERSION;
-    let (detail, item, errno) = match result {
-        Ok((detail, item)) => (detail, item, 0),
-        Err((detail, item, errno)) => (detail, item, errno.0 as u64),
-    };
-    packet[1] = errno;
+    packet[1] = errno.0 as u64;
     packet[Reply::Detail as usize] = detail;
     packet[Reply::Item as usize] = item;
-    let _ = sys::send_words(HOST, &packet);
+    packet
 }

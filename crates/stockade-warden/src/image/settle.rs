@@ -1,6 +1,9 @@
 //! The first request: settling into namespaces from which sandboxes can be made.
 
-use crate::sys::{self, AT_FDCWD, Fd, O_DIRECTORY, O_PATH, O_RDONLY};
+use crate::sys::{
+    self, AT_FDCWD, CLONE_NEWNS, CLONE_NEWPID, Cloned, Errno, Fd, NODEV, NOEXEC, NOSUID,
+    O_DIRECTORY, O_PATH, O_RDONLY, RDONLY,
+};
 use crate::text::Text;
 use crate::wire::request::{Hello, MAX_GROUPS, Settle, flags};
 
@@ -12,6 +15,9 @@ pub struct Home {
     pub mounts: Fd,
     /// Whether only the host's own id can be given to workloads.
     pub single_id: bool,
+    /// Whether the kernel allows no `/proc` but the one that is there: parts of it are covered, and
+    /// a new one would show them.
+    pub no_proc: bool,
     /// Whether runs share the host's network.
     pub host_network: bool,
     /// First id of the range given to workloads.
@@ -56,10 +62,26 @@ pub fn settle(packet: &[u64], fds: &[Fd], home: &mut Home) -> Result<(), (Settle
     home.proc = sys::open_at(AT_FDCWD, b"/proc\0", proc_flags, 0).map_err(|e| (Settle::Proc, e))?;
     home.mounts = sys::open_at(home.proc, b"self/ns/mnt\0", O_RDONLY, 0)
         .map_err(|errno| (Settle::Proc, errno))?;
+    home.no_proc = is_proc_refused().map_err(|errno| (Settle::Proc, errno))?;
     sys::enter_dir(b"/\0").map_err(|errno| (Settle::Resources, errno))?;
     // From here on nobody of the same id may look into the warden or what is cloned from it.
     sys::set_dumpable(false);
     Ok(())
+}
+
+/// Tries to make a `/proc` as a sandbox would: in a pid namespace of its own.
+fn is_proc_refused() -> sys::Result<bool> {
+    match sys::clone(CLONE_NEWNS | CLONE_NEWPID, false, None)? {
+        Cloned::Child => {
+            let made = sys::new_filesystem(b"proc\0", &[], RDONLY | NOSUID | NODEV | NOEXEC);
+            sys::exit(made.err().map_or(0, |errno| errno.0))
+        }
+        Cloned::Parent { pid, .. } => {
+            let status = sys::reap(pid, true)?.map_or(0, |reaped| reaped.status);
+            // mount_namespaces(7): a new mount may not uncover what a less privileged one covers.
+            Ok(status == (Errno::EPERM.0 as u32) << 8)
+        }
+    }
 }
 
 fn map_own_ids(uid: u64, gid: u64) -> sys::Result<()> {

@@ -35,6 +35,8 @@ pub struct Birth {
     pub init_id: u32,
     pub work_id_outside: u32,
     pub single_id: bool,
+    /// Whether there can be no `/proc`; the root has something empty there.
+    pub no_proc: bool,
     pub groups: Groups,
     /// User namespaces for the plan's binds, in their order.
     pub id_maps: [Fd; MAX_BINDS],
@@ -73,12 +75,14 @@ fn build(birth: &Birth, disks: &mut Disks) -> Result<()> {
     sys::new_session()?;
     let root = sys::open_at(sys::AT_FDCWD, b"/\0", O_PATH | O_DIRECTORY, 0)?;
 
-    board.begin(Step::Proc);
-    let options: [(&[u8], &[u8]); 1] = [(b"hidepid\0", b"invisible\0")];
-    let proc = sys::new_filesystem(b"proc\0", &options, RDONLY | NOSUID | NODEV | NOEXEC)?;
-    mount(root, proc, b"/proc\0")?;
-    board.begin(Step::Mask);
-    mask(board, plan, root, proc)?;
+    if !birth.no_proc {
+        board.begin(Step::Proc);
+        let options: [(&[u8], &[u8]); 1] = [(b"hidepid\0", b"invisible\0")];
+        let proc = sys::new_filesystem(b"proc\0", &options, RDONLY | NOSUID | NODEV | NOEXEC)?;
+        mount(root, proc, b"/proc\0")?;
+        board.begin(Step::Mask);
+        mask(board, plan, root, proc)?;
+    }
 
     board.begin(Step::Tmpfs);
     tmpfs(board, plan, root, disks)?;

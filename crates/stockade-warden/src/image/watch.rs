@@ -2,7 +2,7 @@
 //! the kernel tells or does not tell about memory and tasks.
 
 use crate::groups::Groups;
-use crate::sample;
+use crate::sample::{self, Sample, Sum};
 use crate::serve::State;
 use crate::sys;
 use crate::wire::board::{Stop, Word};
@@ -15,6 +15,11 @@ const SLOWEST_PACE: u64 = 50_000_000;
 /// Time between samples of memory, far from the limit and close to it.
 const SAMPLE_FAR: u64 = 4_000_000;
 const SAMPLE_NEAR: u64 = 1_000_000;
+/// Bytes that one CPU can make resident in a nanosecond, at the most: the time between samples is
+/// that in which the limit could be reached.
+const FASTEST: u64 = 4;
+/// Dividing shared memory for the sake of the peak takes this part of a CPU at the most.
+const PEAK_SHARE: u64 = 16;
 /// The CPU clock is looked at no more often than this.
 const CLOCK_PACE: u64 = 1_000_000;
 
@@ -52,13 +57,18 @@ fn was_refused_above(groups: &Groups, watch: &Watch<'_>) -> bool {
 impl State {
     /// Ends a run for `reason`: the first reason stands.
     pub fn stop(&self, index: usize, reason: Stop, observed: u64) {
+        self.stop_seen(index, reason, observed, None);
+    }
+
+    /// The same, with a sample that was just taken.
+    fn stop_seen(&self, index: usize, reason: Stop, observed: u64, seen: Option<Sample>) {
         let Some(run) = self.runs.get(index).filter(|run| run.live) else { return };
         let board = self.board(index);
         board.stop(reason, observed);
         let plan = self.plans.get(run.plan).and_then(|entry| entry.plan());
         if plan.is_some_and(|plan| run.groups.cpu_time(plan).is_none()) {
             // The processes that die with init are waited for by nobody.
-            let seen = sample::take(&self.home, run.init, false);
+            let seen = seen.unwrap_or_else(|| sample::take(&self.home, run.init, Sum::Resident));
             board.raise(Word::UserNs, seen.user_ns);
             board.raise(Word::SystemNs, seen.system_ns);
         }
@@ -96,33 +106,64 @@ impl State {
         next
     }
 
+    /// Takes a sample of a run and ends the run if it is over a limit. Gives the time until the
+    /// next one, and the CPU time used.
+    fn sample(&mut self, index: usize, plan: Plan<'_>, now: u64) -> (u64, u64) {
+        let (home, board) = (&self.home, self.board(index));
+        let Some(run) = self.runs.get(index) else { return (SAMPLE_FAR, 0) };
+        let (init, last, mut weigh_at) = (run.init, run.last_resident, run.weigh_at);
+        board.raise(Word::SampleGapNs, now - run.last_look);
+
+        let limit = plan.number(Number::SampleMemory);
+        let bounded = limit != 0;
+        let mut seen = sample::take(home, init, Sum::Resident);
+        let resident = seen.held;
+        board.raise(Word::SampleGrowth, resident.saturating_sub(last));
+        let counts_twice = seen.processes > 1 && resident > board.get(Word::PeakMemory);
+        if bounded && (resident > limit || (counts_twice && weigh_at <= now)) {
+            let begun = sys::now();
+            seen = sample::take(home, init, Sum::Proportional(limit));
+            weigh_at = now + (sys::now() - begun) * PEAK_SHARE;
+            board.raise(Word::PeakMemory, seen.held);
+        } else if !counts_twice {
+            board.raise(Word::PeakMemory, seen.held);
+        }
+        board.raise(Word::PeakTasks, seen.tasks);
+
+        let (held, used) = (seen.held, seen.user_ns + seen.system_ns);
+        let (tasks, most) = (seen.tasks, plan.number(Number::SampleTasks));
+        if bounded && held > limit {
+            self.stop_seen(index, Stop::Memory, held, Some(seen));
+        } else if most != 0 && tasks > most {
+            self.stop_seen(index, Stop::Processes, tasks, Some(seen));
+        }
+        let soonest = match bounded {
+            true => limit.saturating_sub(held) / (FASTEST * self.home.cpus.max(1)),
+            false => SAMPLE_FAR,
+        };
+        // Looking takes no more than half of a CPU.
+        let wait = soonest.clamp(SAMPLE_NEAR, SAMPLE_FAR).max(sys::now() - now);
+        if let Some(run) = self.runs.get_mut(index) {
+            run.last_resident = resident;
+            run.weigh_at = weigh_at;
+        }
+        (wait, used)
+    }
+
     /// Looks at one run and says when to look again.
     fn check(&mut self, index: usize, now: u64) {
         let board = self.board(index);
         let Some(run) = self.runs.get(index) else { return };
         let Some(plan) = self.plans.get(run.plan).and_then(|entry| entry.plan()) else { return };
-        let (init, gap, mut pace) = (run.init, now - run.last_look, run.pace);
+        let (init, mut pace) = (run.init, run.pace);
         let mut wait = u64::MAX;
         let mut cpu = run.groups.cpu_time(plan);
 
         let clocked = plan.number(Number::CpuNs) == 0 || cpu.is_some();
         if samples(plan) || !clocked {
-            let limit = plan.number(Number::SampleMemory);
-            let tasks = plan.number(Number::SampleTasks);
-            let mut seen = sample::take(&self.home, init, false);
-            if limit != 0 && seen.resident > limit {
-                seen = sample::take(&self.home, init, true);
-            }
-            board.raise(Word::PeakMemory, seen.resident);
-            board.raise(Word::PeakTasks, seen.tasks);
-            board.raise(Word::SampleGapNs, gap);
-            cpu = cpu.or(Some(seen.user_ns + seen.system_ns));
-            if limit != 0 && seen.resident > limit {
-                self.stop(index, Stop::Memory, seen.resident);
-            } else if tasks != 0 && seen.tasks > tasks {
-                self.stop(index, Stop::Processes, seen.tasks);
-            }
-            wait = if limit != 0 && seen.resident > limit / 2 { SAMPLE_NEAR } else { SAMPLE_FAR };
+            let used;
+            (wait, used) = self.sample(index, plan, now);
+            cpu = cpu.or(Some(used));
         }
         // Not every kernel tells when a task was refused: 6.11 to 6.18 at least do not on version 1.
         if !plan.section(Section::Watches).is_empty() {

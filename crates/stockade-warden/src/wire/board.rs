@@ -33,8 +33,12 @@ pub enum Word {
     SystemNs,
     /// Most bytes held.
     PeakMemory,
-    /// How many tasks were killed for memory.
+    /// Version 1: how many tasks were killed for memory, wherever it ran out.
     OomKills,
+    /// Version 2: how often memory ran out in the run's own cgroup.
+    OomEvents,
+    /// Version 2: how many tasks were killed for memory, wherever it ran out.
+    OomEventKills,
     /// Most tasks alive at once.
     PeakTasks,
     /// How often a task was refused.
@@ -47,6 +51,8 @@ pub enum Word {
     OpenFiles,
     /// Longest time between two samples of memory, in nanoseconds; zero if none were needed.
     SampleGapNs,
+    /// Most that the memory held grew between two samples, in bytes.
+    SampleGrowth,
     /// Read back: memory limit, bytes.
     ReadMemory,
     /// Read back: memory and swap limit, bytes; zero where it is not counted.

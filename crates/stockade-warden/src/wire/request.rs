@@ -94,6 +94,8 @@ pub enum Reply {
     Detail = 2,
     /// Which item of the step failed, or the Landlock ABI in the reply to `Hello`.
     Item,
+    /// In the reply to `Hello`: 1 where sandboxes can have no `/proc`.
+    NoProc,
 }
 
 /// A step of settling in, for [`Reply::Detail`] when `Hello` fails.
@@ -112,6 +114,20 @@ pub enum Settle {
     Proc,
     /// Anything else: epoll, memory.
     Resources,
+}
+
+impl Settle {
+    /// The step with this number, in words.
+    pub const fn describe(number: u64) -> &'static str {
+        match number {
+            1 => "making its user namespace",
+            2 => "mapping its ids",
+            3 => "making its mount namespace",
+            4 => "making its network namespace",
+            5 => "opening /proc",
+            _ => "getting what it needs",
+        }
+    }
 }
 
 /// Words of the reply to [`Operation::Census`].

@@ -45,7 +45,7 @@ group in 0
 3 cpu.cfs_quota_us = 50000
 0 start ReadMemory memory.limit_in_bytes*1 
 0 start ReadSwap memory.memsw.limit_in_bytes*1 
-0 end PeakMemory memory.max_usage_in_bytes*1 
+0 end PeakMemory memory.memsw.max_usage_in_bytes*1 
 0 end OomKills memory.oom_control*1 oom_kill
 1 start ReadTasks pids.max*1 
 1 end TaskRefusals pids.events*1 max
@@ -70,7 +70,8 @@ group in 0 v2
 0 cpu.max = 50000 100000
 0 start ReadMemory memory.max*1 
 0 end PeakMemory memory.peak*1 
-0 end OomKills memory.events*1 oom
+0 end OomEvents memory.events*1 oom
+0 end OomEventKills memory.events*1 oom_kill
 0 start ReadTasks pids.max*1 
 0 end TaskRefusals pids.events*1 max
 0 end PeakTasks pids.peak*1 
@@ -92,7 +93,7 @@ fn lifted_limits_are_still_counted_and_need_no_cpu_group() {
         assert!(recipe.writes.is_empty() && recipe.watches.is_empty());
         assert!(recipe.counters.iter().all(|counter| counter.when != when::START));
         let text = show(&recipe);
-        for word in ["PeakMemory", "OomKills", "PeakTasks", "UserNs"] {
+        for word in ["PeakMemory", "Oom", "PeakTasks", "UserNs"] {
             assert!(text.contains(word), "{word}");
         }
     }

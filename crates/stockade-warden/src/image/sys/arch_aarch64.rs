@@ -93,6 +93,7 @@ pub mod nr {
     pub const RECVFROM: usize = 207;
     pub const RECVMSG: usize = 212;
     pub const MUNMAP: usize = 215;
+    pub const CLONE: usize = 220;
     pub const EXECVE: usize = 221;
     pub const MMAP: usize = 222;
     pub const WAIT4: usize = 260;

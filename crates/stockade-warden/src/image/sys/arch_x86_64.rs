@@ -54,6 +54,7 @@ pub mod nr {
     pub const RECVFROM: usize = 45;
     pub const RECVMSG: usize = 47;
     pub const SOCKETPAIR: usize = 53;
+    pub const CLONE: usize = 56;
     pub const EXECVE: usize = 59;
     pub const WAIT4: usize = 61;
     pub const KILL: usize = 62;

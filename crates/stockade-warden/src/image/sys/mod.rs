@@ -7,6 +7,7 @@
 #[cfg_attr(target_arch = "x86_64", path = "arch_x86_64.rs")]
 #[cfg_attr(target_arch = "aarch64", path = "arch_aarch64.rs")]
 mod arch;
+mod clone;
 mod files;
 mod filters;
 mod mem;
@@ -16,6 +17,7 @@ mod process;
 mod sockets;
 
 use arch::nr;
+pub use clone::*;
 pub use files::*;
 pub use filters::*;
 pub use memory::*;

@@ -2,17 +2,6 @@
 
 use super::{Errno, Fd, Result, c_path, call, nr, plain};
 
-pub const CLONE_NEWNS: u64 = 0x0002_0000;
-pub const CLONE_NEWCGROUP: u64 = 0x0200_0000;
-pub const CLONE_NEWUTS: u64 = 0x0400_0000;
-pub const CLONE_NEWIPC: u64 = 0x0800_0000;
-pub const CLONE_NEWUSER: u64 = 0x1000_0000;
-pub const CLONE_NEWPID: u64 = 0x2000_0000;
-pub const CLONE_NEWNET: u64 = 0x4000_0000;
-const CLONE_PIDFD: u64 = 0x1000;
-const CLONE_INTO_CGROUP: u64 = 0x2_0000_0000;
-
-const CLONE3: usize = 435;
 const PIDFD_SEND_SIGNAL: usize = 424;
 const PIDFD_OPEN: usize = 434;
 
@@ -29,7 +18,7 @@ const PR_CAP_AMBIENT_CLEAR_ALL: usize = 4;
 const SECUREBITS: usize = 0b1110_1111;
 
 pub const SIGKILL: usize = 9;
-const SIGCHLD: usize = 17;
+pub(super) const SIGCHLD: usize = 17;
 const SIG_SETMASK: usize = 2;
 const WNOHANG: usize = 1;
 const WALL: usize = 0x4000_0000;
@@ -37,52 +26,6 @@ const RLIMIT_NOFILE: u32 = 7;
 
 /// The capability that lets init end processes of another id.
 pub const CAP_KILL: u32 = 5;
-
-#[repr(C)]
-#[derive(Default)]
-struct CloneArgs {
-    flags: u64,
-    pidfd: u64,
-    child_tid: u64,
-    parent_tid: u64,
-    exit_signal: u64,
-    stack: u64,
-    stack_size: u64,
-    tls: u64,
-    set_tid: u64,
-    set_tid_size: u64,
-    cgroup: u64,
-}
-
-/// Which side of a clone this is.
-pub enum Cloned {
-    Child,
-    Parent { pid: i32, pidfd: Fd },
-}
-
-/// Clones this process; memory is copied on write. With `cgroup`, the child is born in it.
-pub fn clone(flags: u64, want_pidfd: bool, cgroup: Option<Fd>) -> Result<Cloned> {
-    let mut pidfd: Fd = 0;
-    let mut args = CloneArgs { flags, exit_signal: SIGCHLD as u64, ..CloneArgs::default() };
-    if want_pidfd {
-        args.flags |= CLONE_PIDFD;
-        args.pidfd = &raw mut pidfd as u64;
-    }
-    if let Some(cgroup) = cgroup {
-        args.flags |= CLONE_INTO_CGROUP;
-        args.cgroup = cgroup as u64;
-    }
-    let at = &raw const args as usize;
-    // SAFETY: no CLONE_VM and no new stack, so the child goes on with a copy of everything. The
-    // process has one thread, so no lock can be held by a thread that the child lacks.
-    let pid = unsafe { call(CLONE3, [at, size_of::<CloneArgs>(), 0, 0, 0, 0]) }?;
-    // SAFETY: the kernel has written the descriptor, if one was asked for, before it returned.
-    let pidfd = unsafe { (&raw const pidfd).read_volatile() };
-    match pid {
-        0 => Ok(Cloned::Child),
-        pid => Ok(Cloned::Parent { pid: pid as i32, pidfd }),
-    }
-}
 
 pub fn unshare(flags: u64) -> Result<()> {
     // SAFETY: takes a number.
@@ -119,6 +62,12 @@ pub fn kill_all_others() {
 pub fn kill_pidfd(pidfd: Fd) {
     // SAFETY: takes numbers and a null pointer, as the call allows.
     let _ = unsafe { call(PIDFD_SEND_SIGNAL, [pidfd as usize, SIGKILL, 0, 0, 0, 0]) };
+}
+
+/// Whether a signal could be sent; none is.
+pub fn try_pidfd(pidfd: Fd) -> Result<()> {
+    // SAFETY: takes numbers and a null pointer, as the call allows.
+    unsafe { call(PIDFD_SEND_SIGNAL, [pidfd as usize, 0, 0, 0, 0, 0]) }.map(drop)
 }
 
 /// A descriptor of this process, readable once it has ended.
