@@ -104,7 +104,10 @@ impl Cgroups {
                 &self.cpu_time,
                 ["cpuacct.usage", "cpu.stat"],
                 "sampled /proc times and RLIMIT_CPU",
-                &format!("sampled {gap}: a task that lives for less time may be missed"),
+                &format!(
+                    "sampled {gap}: a process that lives for less time may be missed, and two ticks of \
+                     10 ms of each other one"
+                ),
             ),
             Control::Processes => answer(
                 &self.tasks,

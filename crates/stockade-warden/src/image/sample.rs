@@ -29,12 +29,14 @@ pub enum Sum {
     Resident,
     /// Shared pages are divided among those that share them. This walks every page table, 15 ms for
     /// a GiB of small pages; once the sum is larger than this bound, the rest is left out, and what
-    /// is resident beyond [`MOST_WALKED`] is not divided.
+    /// is beyond [`MOST_WALKED`] is not divided.
     Proportional(u64),
 }
 
 /// How many times the bound is walked: whoever has more resident could grow unseen meanwhile.
 const MOST_WALKED: u64 = 8;
+/// Walking a table that maps next to nothing takes as long as walking this many resident pages.
+const TABLE_WEIGHT: u64 = 20;
 
 /// Looks at every process below `init`.
 pub fn take(home: &Home, init: i32, sum: Sum) -> Sample {
@@ -42,7 +44,10 @@ pub fn take(home: &Home, init: i32, sum: Sum) -> Sample {
     let mut queue = [0i32; MAX_PROCESSES];
     queue[0] = init;
     let (mut next, mut end) = (0, 1);
-    let mut walked = 0u64;
+    let mut budget = match sum {
+        Sum::Resident => 0,
+        Sum::Proportional(bound) => bound.saturating_mul(MOST_WALKED),
+    };
     while next < end {
         let pid = queue[next];
         next += 1;
@@ -55,15 +60,9 @@ pub fn take(home: &Home, init: i32, sum: Sum) -> Sample {
             sample.system_ns += stat.own[1];
             sample.tasks += stat.tasks;
             sample.processes += 1;
-            let bound = match sum {
-                Sum::Resident => 0,
-                Sum::Proportional(bound) => bound,
-            };
-            if bound == 0 || sample.held <= bound {
-                let divide = walked < bound.saturating_mul(MOST_WALKED);
-                let (held, resident) = held(home, pid, divide);
-                sample.held += held;
-                walked += resident;
+            match sum {
+                Sum::Proportional(bound) if sample.held > bound => {}
+                _ => sample.held += held(home, pid, &mut budget),
             }
         }
     }
@@ -156,21 +155,23 @@ fn stat(home: &Home, pid: i32) -> Stat {
     Stat { own, waited, tasks: field().max(1) }
 }
 
-/// What a process holds, with its shared pages divided or not, and what it has resident.
-fn held(home: &Home, pid: i32, divide: bool) -> (u64, u64) {
+/// What a process holds, its shared pages divided if there is `budget` left to walk its tables.
+fn held(home: &Home, pid: i32, budget: &mut u64) -> u64 {
     let mut buffer = [0u8; 4096];
     let file = |name: &[u8]| Text::<48>::new().number(pid as u64).push(name).push(b"\0");
     let Ok(text) = sys::read_file(home.proc, file(b"/status").bytes(), &mut buffer) else {
-        return (0, 0);
+        return 0;
     };
     let kib = |text: &[u8], key: &[u8]| text::value(text, key).unwrap_or(0);
     // Reading where nothing was written makes page tables and nothing else.
     let (tables, resident) = (kib(text, b"VmPTE"), kib(text, b"VmRSS"));
     let mut held = resident;
-    if divide
+    let cost = (resident + tables * TABLE_WEIGHT).saturating_mul(1024);
+    if let Some(left) = budget.checked_sub(cost)
         && let Ok(text) = sys::read_file(home.proc, file(b"/smaps_rollup").bytes(), &mut buffer)
     {
         held = text::value(text, b"Pss").unwrap_or(resident);
+        *budget = left;
     }
-    ((held + tables).saturating_mul(1024), resident.saturating_mul(1024))
+    (held + tables).saturating_mul(1024)
 }
