@@ -16,6 +16,7 @@
 //! | [`errors`] | why a run did not happen, and what to do about it |
 //! | [`command_line`] | the `stockade` command and its exit status |
 //! | [`which_hosts`] | what a host must offer, and what is missing without it |
+//! | [`containers`] | what works inside a container, and with which options |
 //! | [`conformance`] | what holds on every backend, and where modules differ |
 //! | [`examples`] | one runnable file per question |
 
@@ -59,6 +60,9 @@ pub mod command_line {}
 
 #[doc = include_str!("manual/which_hosts.md")]
 pub mod which_hosts {}
+
+#[doc = include_str!("manual/containers.md")]
+pub mod containers {}
 
 #[doc = include_str!("manual/conformance.md")]
 pub mod conformance {}
