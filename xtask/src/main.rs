@@ -5,6 +5,7 @@
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a command line program prints")]
 
 mod command;
+mod container;
 mod cross;
 mod demo;
 mod host;
@@ -26,13 +27,14 @@ const HELP: &str = "\
 Usage: cargo xtask COMMAND
 
 Commands:
-  setup   check what the other commands need; as root on Debian or Ubuntu, install it
-  test    run every test that this machine can run, and say what was skipped and why
-  demo    run a real untrusted program and one misbehaving guest per limit
-  lint    formatting, clippy, documentation, tidy and licences
-  tidy    the laws of the workspace: crate edges, lengths, unsafe islands, stubs
-  table   write the table of behaviours into the manual
-  cross   type-check the native crates for aarch64
+  setup           check what the other commands need; as root on Debian or Ubuntu, install it
+  test            run every test that this machine can run, and say what was skipped and why
+  container-test  run tests inside unprivileged containers
+  demo            run a real untrusted program and one misbehaving guest per limit
+  lint            formatting, clippy, documentation, tidy and licences
+  tidy            the laws of the workspace: crate edges, lengths, unsafe islands, stubs
+  table           write the table of behaviours into the manual
+  cross           type-check the native crates for aarch64
 ";
 
 fn main() -> ExitCode {
@@ -41,6 +43,7 @@ fn main() -> ExitCode {
     let outcome = match arguments.as_slice() {
         ["setup"] => setup::run(),
         ["test"] => test::run(),
+        ["container-test"] => container::run(),
         ["demo"] => demo::run(),
         ["lint"] => lint::run(),
         ["tidy"] => tidy::run(),

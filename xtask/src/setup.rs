@@ -14,7 +14,7 @@ struct Need {
     found: fn() -> bool,
 }
 
-const NEEDS: [Need; 3] = [
+const NEEDS: [Need; 4] = [
     Need {
         what: "a C compiler `cc` that links static programs",
         packages: &["gcc", "libc6-dev"],
@@ -26,6 +26,7 @@ const NEEDS: [Need; 3] = [
         found: compiles_modules,
     },
     Need { what: "/usr/bin/python3", packages: &["python3"], found: has_python },
+    Need { what: "bubblewrap's `bwrap`", packages: &["bubblewrap"], found: has_bubblewrap },
 ];
 
 /// Checks every need; installs what is missing where it may.
@@ -43,13 +44,7 @@ pub(crate) fn run() -> Outcome {
     if let Some(need) = missing.first() {
         return Err(format!("still missing after the installation: {}", need.what));
     }
-    let bubblewrap = match command::find("bwrap", &[]) {
-        Some(_) => "found",
-        None => "not found; the benchmarks leave it out",
-    };
-    println!(
-        "setup: cargo, cc -static, clang for WASI and python3 found; bubblewrap (optional) {bubblewrap}"
-    );
+    println!("setup: cargo, cc -static, clang for WASI, python3 and bubblewrap found");
     Ok(())
 }
 
@@ -58,8 +53,8 @@ fn install(packages: &[&str]) -> Outcome {
     let advice = format!("apt-get install --yes --no-install-recommends {list}");
     if command::find("apt-get", &[]).is_none() {
         return Err(format!(
-            "install a C compiler with static libc, clang with lld and a C library for WASI, and \
-             python3 with the package manager of this system; on Debian or Ubuntu:\n  sudo {advice}"
+            "install a C compiler with static libc, clang with lld and a C library for WASI, \
+             python3 and bubblewrap with the package manager of this system; on Debian or Ubuntu:\n  sudo {advice}"
         ));
     }
     if !host::is_root() {
@@ -111,6 +106,10 @@ fn compiles(words: &[&str]) -> bool {
     // The verdict stands even when the folder cannot be removed.
     let _ = fs::remove_dir_all(&folder);
     works
+}
+
+fn has_bubblewrap() -> bool {
+    command::find("bwrap", &[]).is_some()
 }
 
 fn has_python() -> bool {

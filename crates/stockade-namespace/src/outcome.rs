@@ -126,6 +126,10 @@ fn build_error(account: &Account) -> Error {
             "the filesystem of a writable bind cannot map ids; use one that can (ext4, xfs, btrfs; \
              tmpfs since Linux 6.3), or run unprivileged"
         }
+        libc::EPERM if matches!(step, Step::EnterRoot | Step::Clone | Step::Hostname) => {
+            "a filter refuses it, as those of container engines do: start the container with \
+             `--security-opt seccomp=unconfined`"
+        }
         libc::ESTALE => "a bind source was replaced after preparing; prepare again",
         _ => "`stockade doctor` shows what this host can enforce",
     };

@@ -17,6 +17,7 @@
 //! | [`command_line`] | the `stockade` command and its exit status |
 //! | [`which_hosts`] | what a host must offer, and what is missing without it |
 //! | [`doctor`] | what this host can enforce, and what to do about the rest |
+//! | [`containers`] | what works inside a container, and with which options |
 //! | [`conformance`] | what holds on every backend, and where modules differ |
 //! | [`examples`] | one runnable file per question |
 
@@ -63,6 +64,8 @@ pub mod which_hosts {}
 
 #[doc = include_str!("manual/doctor.md")]
 pub mod doctor {}
+#[doc = include_str!("manual/containers.md")]
+pub mod containers {}
 
 #[doc = include_str!("manual/conformance.md")]
 pub mod conformance {}

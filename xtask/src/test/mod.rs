@@ -1,9 +1,9 @@
 //! `cargo xtask test`: every test this machine can run, with a count of what it cannot.
 
-mod build;
+pub(crate) mod build;
 mod examples;
-mod rootless;
-mod tally;
+pub(crate) mod rootless;
+pub(crate) mod tally;
 #[cfg(test)]
 mod tests;
 
@@ -15,7 +15,7 @@ use std::process::{Command, Stdio};
 use tally::{Reader, Tally};
 
 /// The variable that declares what the host must offer; a test of anything else may be skipped.
-const EXPECT: &str = "STOCKADE_TEST_EXPECT";
+pub(crate) const EXPECT: &str = "STOCKADE_TEST_EXPECT";
 
 /// Runs the tiers, prints the summary, and fails if anything failed.
 pub(crate) fn run() -> Outcome {
@@ -52,7 +52,7 @@ fn workspace(expect: &str) -> Outcome<Tally> {
 }
 
 /// Runs a command that prints as test binaries do, shows what matters, and counts.
-fn watch(command: &mut Command, expect: &str) -> Outcome<Tally> {
+pub(crate) fn watch(command: &mut Command, expect: &str) -> Outcome<Tally> {
     let line = command::line(command);
     println!("$ {EXPECT}={expect} {line}");
     let failure = |error| format!("cannot run `{line}`: {error}");

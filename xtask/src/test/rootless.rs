@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 /// A user that no system gives a name, a file or a process to.
-const USER: u32 = 60_000;
+pub(crate) const USER: u32 = 60_000;
 
 /// Copies the test binaries to where the user can reach them, and runs them there.
 pub(super) fn run(built: &Built) -> Outcome<Tally> {
@@ -55,10 +55,10 @@ pub(super) fn without_cgroups(words: &str) -> String {
 }
 
 /// A folder that the user can read, with a home that the user can write. Removed when dropped.
-struct Stage(PathBuf);
+pub(crate) struct Stage(PathBuf);
 
 impl Stage {
-    fn new() -> std::io::Result<Self> {
+    pub(crate) fn new() -> std::io::Result<Self> {
         let places = [env::temp_dir(), PathBuf::from("/var/tmp")];
         let place = places.iter().find(|place| is_open(place)).unwrap_or(&places[1]);
         let folder = place.join(format!("stockade-rootless-{}", std::process::id()));
@@ -68,8 +68,15 @@ impl Stage {
         fs::set_permissions(&stage.0, Permissions::from_mode(0o755))?;
         fs::create_dir(stage.home())?;
         fs::set_permissions(stage.home(), Permissions::from_mode(0o700))?;
-        chown(stage.home(), Some(USER), Some(USER))?;
+        if host::is_root() {
+            chown(stage.home(), Some(USER), Some(USER))?;
+        }
         Ok(stage)
+    }
+
+    /// The folder itself.
+    pub(crate) fn folder(&self) -> &Path {
+        &self.0
     }
 
     fn home(&self) -> PathBuf {
@@ -77,7 +84,7 @@ impl Stage {
     }
 
     /// Copies an executable to the stage.
-    fn copy(&self, name: &str, file: &Path) -> Outcome<PathBuf> {
+    pub(crate) fn copy(&self, name: &str, file: &Path) -> Outcome<PathBuf> {
         let copy = self.0.join(name);
         let failure = |error| format!("copying {}: {error}", file.display());
         fs::copy(file, &copy).map_err(failure)?;

@@ -70,7 +70,7 @@ fn a_host_killed_in_mid_run_leaves_nothing_alive() {
 
 #[test]
 fn descriptors_that_a_threaded_host_leaks_are_not_inside() {
-    let Some(subject) = subject() else { return };
+    let Some(subject) = crate::machine::subject_with_proc() else { return };
     alone(module_path!(), "descriptors_that_a_threaded_host_leaks_are_not_inside", || {
         // Threads that end with the process.
         for _ in 0..8 {

@@ -37,6 +37,18 @@ pub(crate) fn expects(feature: &str, reason: &str) {
     println!("SKIP: {}: {reason}", thread.name().unwrap_or(feature));
 }
 
+/// The backend, unless its sandboxes have no `/proc` here.
+pub(crate) fn subject_with_proc() -> Option<Subject> {
+    let subject = subject()?;
+    match subject.backend().support().ability(Control::Filesystem) {
+        Ability::Enforced { .. } => Some(subject),
+        other => {
+            expects("proc", &format!("{other:?}"));
+            None
+        }
+    }
+}
+
 /// Whether cgroups count memory here; else the test is skipped.
 pub(crate) fn has_cgroup(subject: &Subject) -> bool {
     match subject.backend().support().ability(Control::Memory) {

@@ -26,7 +26,8 @@ fn a_kill_of_everything_ends_nothing_outside() {
 fn the_host_cannot_be_signalled() {
     let Some(subject) = subject() else { return };
     let warden = subject.backend().warden_id().expect("there is a warden");
-    for pid in [std::process::id(), warden] {
+    // The first ids are the sandbox's own, and in a container the host's as well.
+    for pid in [std::process::id(), warden].into_iter().filter(|pid| *pid > 2) {
         let job = Job::new(&subject, &guests::KILL_PID).args([pid.to_string()]);
         assert_eq!(job.run().verdict, REFUSED);
     }

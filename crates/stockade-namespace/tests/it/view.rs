@@ -6,7 +6,7 @@ use stockade_conformance::{Job, Scratch};
 use stockade_core::{Mount, NetworkMode, Report};
 use stockade_guests as guests;
 
-use crate::machine::{Subject, subject};
+use crate::machine::{Subject, subject, subject_with_proc};
 
 /// What the guest printed, which is text.
 pub(crate) fn printed(report: &Report) -> String {
@@ -21,7 +21,7 @@ fn see(subject: &Subject, guest: &guests::Guest) -> String {
 
 #[test]
 fn no_capability_is_left_and_every_filter_is_on() {
-    let Some(subject) = subject() else { return };
+    let Some(subject) = subject_with_proc() else { return };
     let status = see(&subject, &guests::STATUS);
     let value = |key: &str| {
         let line = status.lines().find_map(|line| line.strip_prefix(key)?.strip_prefix(':'));
@@ -38,7 +38,7 @@ fn no_capability_is_left_and_every_filter_is_on() {
 
 #[test]
 fn three_descriptors_are_open() {
-    let Some(subject) = subject() else { return };
+    let Some(subject) = subject_with_proc() else { return };
     let listed = see(&subject, &guests::LIST_FDS);
     let numbers: Vec<&str> = listed.lines().filter_map(|line| line.split(' ').next()).collect();
     assert_eq!(numbers, ["0", "1", "2"], "{listed}");
@@ -47,7 +47,7 @@ fn three_descriptors_are_open() {
 
 #[test]
 fn only_its_own_processes_are_there() {
-    let Some(subject) = subject() else { return };
+    let Some(subject) = subject_with_proc() else { return };
     let listed = see(&subject, &guests::LIST_PROCESSES);
     let pids: Vec<u32> = listed.lines().filter_map(|line| line.parse().ok()).collect();
     // Init may be hidden; what else is there has the first ids of a new namespace.
@@ -56,7 +56,7 @@ fn only_its_own_processes_are_there() {
 
 #[test]
 fn the_only_interface_is_loopback() {
-    let Some(subject) = subject() else { return };
+    let Some(subject) = subject_with_proc() else { return };
     for (mode, expected) in [(NetworkMode::None, "lo down\n"), (NetworkMode::Loopback, "lo up\n")] {
         let job =
             Job::new(&subject, &guests::INTERFACES).policy(|policy| policy.network.mode = mode);
@@ -83,7 +83,7 @@ fn there_is_no_terminal_and_the_session_is_its_own() {
 
 #[test]
 fn the_host_name_is_the_policys() {
-    let Some(subject) = subject() else { return };
+    let Some(subject) = subject_with_proc() else { return };
     let report = Job::new(&subject, &guests::CAT)
         .args(["/proc/sys/kernel/hostname"])
         .policy(|policy| policy.process.hostname = "judge-7".to_owned())
@@ -93,7 +93,7 @@ fn the_host_name_is_the_policys() {
 
 #[test]
 fn the_mount_table_holds_what_the_policy_names() {
-    let Some(subject) = subject() else { return };
+    let Some(subject) = subject_with_proc() else { return };
     let scratch = Scratch::new();
     let report = Job::new(&subject, &guests::MOUNTS)
         .mount(Mount::read_only(scratch.path(), "/data"))
@@ -121,7 +121,7 @@ fn the_mount_table_holds_what_the_policy_names() {
 
 #[test]
 fn proc_is_read_only_and_tells_nothing_of_the_host() {
-    let Some(subject) = subject() else { return };
+    let Some(subject) = subject_with_proc() else { return };
     let table = see(&subject, &guests::MOUNTS);
     let proc = table.lines().find(|line| line.contains(" /proc ")).expect("it is mounted");
     assert!(proc.contains(" /proc ro,"), "{proc}");
@@ -134,7 +134,7 @@ fn proc_is_read_only_and_tells_nothing_of_the_host() {
 
 #[test]
 fn standard_streams_can_be_reopened_by_name() {
-    let Some(subject) = subject() else { return };
+    let Some(subject) = subject_with_proc() else { return };
     let report = Job::new(&subject, &guests::WRITE_DEV_STDERR).run();
     assert!(report.verdict.success(), "{:?}: {}", report.verdict, printed(&report));
     assert_eq!(report.stdout.iter().filter(|byte| **byte == b'\n').count(), 1);

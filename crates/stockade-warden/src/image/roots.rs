@@ -194,20 +194,7 @@ impl Builder {
                 sys::set_attributes(tree, RDONLY | NOSUID | NODEV)?;
                 self.mount(tree, path)
             }
-            Record::Proc { path } => {
-                let attributes = RDONLY | NOSUID | NODEV | NOEXEC;
-                let filesystem = if self.no_proc {
-                    // Whatever a root has there is not to be taken for the kernel's.
-                    sys::new_filesystem(
-                        b"tmpfs\0",
-                        &[(b"mode\0", b"0555\0"), (b"nr_inodes\0", b"1\0")],
-                        attributes,
-                    )?
-                } else {
-                    sys::new_filesystem(b"proc\0", &[], attributes)?
-                };
-                self.mount(filesystem, path)
-            }
+            Record::Proc { path } => self.mount(proc(self.no_proc)?, path),
             Record::Seal { path } => {
                 let place = self.resolve(path)?;
                 let result = sys::seal_mount(place);
@@ -258,6 +245,17 @@ impl Builder {
 fn tmpfs(mode: &[u8]) -> Result<Fd> {
     // No bound: what goes in is the recipe, and then it is sealed.
     sys::new_filesystem(b"tmpfs\0", &[(b"mode\0", mode)], NOSUID | NODEV)
+}
+
+/// What holds the place of `/proc` until a run has its own.
+fn proc(refused: bool) -> Result<Fd> {
+    let attributes = RDONLY | NOSUID | NODEV | NOEXEC;
+    if !refused {
+        return sys::new_filesystem(b"proc\0", &[], attributes);
+    }
+    // Whatever a root has there is not to be taken for the kernel's.
+    let options: [(&[u8], &[u8]); 2] = [(b"mode\0", b"0555\0"), (b"nr_inodes\0", b"1\0")];
+    sys::new_filesystem(b"tmpfs\0", &options, attributes)
 }
 
 /// A detached copy of the mount tree at `source`, if it still is what it was.
