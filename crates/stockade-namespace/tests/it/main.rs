@@ -15,6 +15,7 @@ mod limits;
 mod machine;
 mod processes;
 mod sockets;
+mod streams;
 mod view;
 mod warden_loss;
 
