@@ -15,6 +15,12 @@ pub(crate) type Subject = Native<NamespaceSandbox>;
 /// How soon something is over that is over at once: a second, and what a busy machine adds.
 pub(crate) const SOON: Duration = Duration::from_secs(3);
 
+/// `time` on this machine: as many times longer as `STOCKADE_TEST_SLOW` says, where it is emulated.
+pub(crate) fn patience(time: Duration) -> Duration {
+    let factor = std::env::var("STOCKADE_TEST_SLOW").ok();
+    time * factor.map_or(1, |factor| factor.parse().expect("STOCKADE_TEST_SLOW is a number"))
+}
+
 /// The backend, unless this host refuses user namespaces and was not declared to have them.
 pub(crate) fn subject() -> Option<Subject> {
     match NamespaceSandbox::new() {
@@ -71,10 +77,10 @@ pub(crate) fn is_root() -> bool {
     root
 }
 
-/// Waits until `done`, at most for [`SOON`].
+/// Waits until `done`, at most for [`SOON`] as this machine has it.
 pub(crate) fn soon(mut done: impl FnMut() -> bool) -> bool {
-    let begun = Instant::now();
-    while begun.elapsed() < SOON {
+    let (begun, patience) = (Instant::now(), patience(SOON));
+    while begun.elapsed() < patience {
         if done() {
             return true;
         }
