@@ -12,11 +12,13 @@ const ROOTLESS: [&str; 5] =
 
 /// Executables, each by a name for the reader.
 #[derive(Default)]
-pub(super) struct Built {
+pub(crate) struct Built {
     pub(super) examples: BTreeMap<String, PathBuf>,
-    pub(super) rootless: BTreeMap<String, PathBuf>,
+    pub(crate) rootless: BTreeMap<String, PathBuf>,
+    /// The unit tests of the namespace backend.
+    pub(crate) units: Option<PathBuf>,
     /// The `stockade` program.
-    pub(super) cli: Option<PathBuf>,
+    pub(crate) cli: Option<PathBuf>,
 }
 
 /// One message of `cargo build --message-format=json`, as far as it is read here.
@@ -40,7 +42,7 @@ struct Profile {
 }
 
 /// Builds the test binaries, the programs and the examples of the workspace.
-pub(super) fn run(metadata: &Metadata) -> Outcome<Built> {
+pub(crate) fn run(metadata: &Metadata) -> Outcome<Built> {
     let mut built = Built::default();
     let format = "--message-format=json-render-diagnostics";
     for what in [["test", "--no-run"].as_slice(), &["build", "--bins", "--examples"]] {
@@ -68,6 +70,8 @@ impl Built {
         if artifact.profile.test {
             if is("test") && ROOTLESS.contains(&package) {
                 self.rootless.insert(format!("{package}-{target}"), file);
+            } else if is("lib") && package == "stockade-namespace" {
+                self.units = Some(file);
             }
         } else if package == "stockade-examples" && (is("bin") || is("example")) {
             self.examples.insert(target, file);

@@ -1,9 +1,9 @@
 //! `cargo xtask test`: every test this machine can run, with a count of what it cannot.
 
-mod build;
+pub(crate) mod build;
 mod examples;
 mod rootless;
-mod tally;
+pub(crate) mod tally;
 #[cfg(test)]
 mod tests;
 

@@ -5,25 +5,25 @@ use std::mem;
 
 /// What came of one tier.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub(super) struct Tally {
-    pub(super) passed: usize,
-    pub(super) failed: usize,
-    pub(super) skips: Vec<Skip>,
+pub(crate) struct Tally {
+    pub(crate) passed: usize,
+    pub(crate) failed: usize,
+    pub(crate) skips: Vec<Skip>,
 }
 
 /// A test that did not run, and why.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Skip {
-    pub(super) name: String,
-    pub(super) reason: String,
+pub(crate) struct Skip {
+    pub(crate) name: String,
+    pub(crate) reason: String,
 }
 
 impl Tally {
-    pub(super) fn skip(&mut self, name: &str, reason: &str) {
+    pub(crate) fn skip(&mut self, name: &str, reason: &str) {
         self.skips.push(Skip { name: name.to_owned(), reason: reason.to_owned() });
     }
 
-    pub(super) fn add(&mut self, other: Self) {
+    pub(crate) fn add(&mut self, other: Self) {
         self.passed += other.passed;
         self.failed += other.failed;
         self.skips.extend(other.skips);
@@ -32,7 +32,7 @@ impl Tally {
 
 /// Reads the lines that test binaries print when started with `--show-output`.
 #[derive(Default)]
-pub(super) struct Reader {
+pub(crate) struct Reader {
     total: Tally,
     /// The test whose output the lines belong to.
     section: Option<String>,
@@ -46,7 +46,7 @@ pub(super) struct Reader {
 
 impl Reader {
     /// Takes one line; answers whether it is worth showing.
-    pub(super) fn read(&mut self, line: &str) -> bool {
+    pub(crate) fn read(&mut self, line: &str) -> bool {
         if let Some((name, reason)) = skip_line(line).filter(|_| !self.failing) {
             self.total.skip(name, reason);
             self.skipped.extend(self.section.clone());
@@ -73,13 +73,13 @@ impl Reader {
         !self.quiet
     }
 
-    pub(super) fn finish(self) -> Tally {
+    pub(crate) fn finish(self) -> Tally {
         self.total
     }
 }
 
 /// The name and the reason of a line `SKIP: name: reason`.
-pub(super) fn skip_line(line: &str) -> Option<(&str, &str)> {
+pub(crate) fn skip_line(line: &str) -> Option<(&str, &str)> {
     line.strip_prefix("SKIP: ")?.split_once(": ")
 }
 
@@ -94,7 +94,7 @@ fn result_line(line: &str) -> Option<[usize; 3]> {
 }
 
 /// Prints a table of the tiers, each skip with its reason, and the total on a line of its own.
-pub(super) fn summarize(tiers: Vec<(&str, Tally)>) -> Tally {
+pub(crate) fn summarize(tiers: Vec<(&str, Tally)>) -> Tally {
     println!("\n{:<12}{:>8}{:>8}{:>8}", "tier", "passed", "failed", "skipped");
     for (name, tally) in &tiers {
         let skipped = tally.skips.len();
