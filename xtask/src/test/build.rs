@@ -46,7 +46,9 @@ pub(crate) fn run(metadata: &Metadata) -> Outcome<Built> {
     let mut built = Built::default();
     let format = "--message-format=json-render-diagnostics";
     for what in [["test", "--no-run"].as_slice(), &["build", "--bins", "--examples"]] {
-        let arguments = [what, &["--workspace", "--locked", format]].concat();
+        let arguments =
+            [what, &["--workspace", "--locked", format]]
+                .concat();
         let mut cargo = command::cargo(&arguments);
         println!("$ {}", command::line(&cargo));
         for line in command::read(&mut cargo)?.lines() {
