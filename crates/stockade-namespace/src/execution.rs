@@ -2,8 +2,8 @@
 
 use std::io::{self, Read, Write};
 use std::os::fd::{AsFd, OwnedFd};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Weak};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
@@ -81,6 +81,9 @@ struct Stream {
     sink: Sink,
     /// The pipe of a streamed output, until the caller takes it or the run is waited for.
     live: Option<OwnedFd>,
+    /// The pipe that the caller took, while the caller has it: a program must notice when its
+    /// reader leaves.
+    taken: Weak<OwnedFd>,
     meter: Arc<Meter>,
 }
 
@@ -103,6 +106,7 @@ impl NamespaceExecution {
             Stream {
                 sink: Sink::new(pipe, kind == Output::Captured, limit),
                 live,
+                taken: Weak::new(),
                 meter: Arc::new(Meter::new(limit, drop_rest)),
             }
         };
@@ -144,7 +148,8 @@ impl NamespaceExecution {
 
     fn take_output(&mut self, which: usize) -> Option<Box<dyn Read + Send>> {
         let stream = &mut self.outputs[which];
-        let pipe = stream.live.take()?;
+        let pipe = Arc::new(stream.live.take()?);
+        stream.taken = Arc::downgrade(&pipe);
         let meter = Arc::clone(&stream.meter);
         Some(Box::new(LiveOutput { pipe, meter, run: Arc::clone(&self.run) }))
     }
@@ -261,8 +266,10 @@ impl NamespaceExecution {
 impl Stream {
     fn printed(&mut self) -> Printed {
         let sink = std::mem::replace(&mut self.sink, Sink::new(None, false, None));
+        let taken = self.taken.upgrade();
+        let live = taken.map_or_else(|| self.meter.seen(), |pipe| self.meter.settle(&pipe));
         let over = sink.over() || self.meter.over();
-        Printed { bytes: sink.seen + self.meter.seen(), over, kept: sink.into_kept() }
+        Printed { bytes: sink.seen + live, over, kept: sink.into_kept() }
     }
 }
 

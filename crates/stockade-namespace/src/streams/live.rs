@@ -2,8 +2,8 @@
 
 use std::io::{self, Read, Write};
 use std::os::fd::OwnedFd;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::io::Errno;
@@ -17,11 +17,38 @@ pub(crate) struct Meter {
     limit: Option<u64>,
     drop_rest: bool,
     over: AtomicBool,
+    /// Held while bytes go from the pipe into `seen`.
+    taking: Mutex<()>,
 }
 
 impl Meter {
     pub(crate) fn new(limit: Option<u64>, drop_rest: bool) -> Self {
-        Self { seen: AtomicU64::new(0), limit, drop_rest, over: AtomicBool::new(false) }
+        Self {
+            seen: AtomicU64::new(0),
+            limit,
+            drop_rest,
+            over: AtomicBool::new(false),
+            taking: Mutex::new(()),
+        }
+    }
+
+    /// Reads from the pipe and counts, in one step for whoever counts what is left in it.
+    fn take(&self, pipe: &OwnedFd, buffer: &mut [u8]) -> rustix::io::Result<usize> {
+        let _taking = self.taking.lock().unwrap_or_else(PoisonError::into_inner);
+        let len = rustix::io::read(pipe, buffer)?;
+        self.seen.fetch_add(len as u64, Ordering::AcqRel);
+        Ok(len)
+    }
+
+    /// All bytes printed, those included that nobody has read from `pipe` yet; they count against
+    /// the limit as well. The program must be over.
+    pub(crate) fn settle(&self, pipe: &OwnedFd) -> u64 {
+        let _taking = self.taking.lock().unwrap_or_else(PoisonError::into_inner);
+        let printed = self.seen() + rustix::io::ioctl_fionread(pipe).unwrap_or(0);
+        if self.limit.is_some_and(|limit| printed > limit) {
+            self.over.store(true, Ordering::Release);
+        }
+        printed
     }
 
     pub(crate) fn seen(&self) -> u64 {
@@ -36,7 +63,7 @@ impl Meter {
 /// A program's output as it comes. Reading waits for bytes or the end.
 #[derive(Debug)]
 pub(crate) struct LiveOutput {
-    pub(crate) pipe: OwnedFd,
+    pub(crate) pipe: Arc<OwnedFd>,
     pub(crate) meter: Arc<Meter>,
     pub(crate) run: Arc<Lifeline>,
 }
@@ -51,13 +78,10 @@ impl Read for LiveOutput {
             }
             // At the limit, one more byte tells whether there is more.
             let room = usize::try_from(left.max(1)).map_or(buffer.len(), |n| n.min(buffer.len()));
-            match rustix::io::read(&self.pipe, &mut buffer[..room]) {
+            match meter.take(&self.pipe, &mut buffer[..room]) {
                 Ok(0) => return Ok(0),
-                Ok(len) => {
-                    meter.seen.fetch_add(len as u64, Ordering::AcqRel);
-                    if left > 0 {
-                        return Ok(len);
-                    }
+                Ok(len) if left > 0 => return Ok(len),
+                Ok(_) => {
                     meter.over.store(true, Ordering::Release);
                     if !meter.drop_rest {
                         self.run.stop_for_output();

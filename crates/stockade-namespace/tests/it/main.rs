@@ -11,6 +11,7 @@ mod kernel;
 mod machine;
 mod processes;
 mod sockets;
+mod streams;
 mod view;
 mod warden_loss;
 
