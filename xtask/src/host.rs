@@ -16,8 +16,11 @@ pub(crate) const PYTHON: &str = "/usr/bin/python3";
 const PROBE: &str = r#"
 import ctypes, os
 libc = ctypes.CDLL(None)
-if libc.syscall(444, None, 0, 1) > 0:
+abi = libc.syscall(444, None, 0, 1)
+if abi > 0:
     print("landlock")
+if abi >= 6:
+    print("landlock_scope")
 uid = os.geteuid()
 NEWUSER, NEWUTS = 0x10000000, 0x04000000
 if libc.unshare(NEWUSER | NEWUTS) == 0:
@@ -46,7 +49,7 @@ pub(crate) fn features(user: Option<u32>) -> String {
         probe.uid(id).gid(id);
     }
     let found = command::read(&mut probe).unwrap_or_default();
-    let mut words: Vec<&str> = ["userns", "landlock"].into_iter().collect();
+    let mut words = vec!["userns", "landlock", "landlock_scope"];
     words.retain(|word| found.lines().any(|line| line == *word));
     if user.is_none() && is_root() && has_cgroup() {
         words.push("cgroup");

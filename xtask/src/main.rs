@@ -15,6 +15,7 @@ mod setup;
 mod table;
 mod test;
 mod tidy;
+mod vm;
 mod workspace;
 
 use std::env;
@@ -30,6 +31,7 @@ Commands:
   setup           check what the other commands need; as root on Debian or Ubuntu, install it
   test            run every test that this machine can run, and say what was skipped and why
   container-test  run tests inside unprivileged containers
+  vm-test         run the native tests in a virtual machine with cgroup version 2 and an older kernel
   demo            run a real untrusted program and one misbehaving guest per limit
   lint            formatting, clippy, documentation, tidy and licences
   tidy            the laws of the workspace: crate edges, lengths, unsafe islands, stubs
@@ -41,9 +43,10 @@ fn main() -> ExitCode {
     let arguments: Vec<String> = env::args().skip(1).collect();
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
     let outcome = match arguments.as_slice() {
-        ["setup"] => setup::run(),
+        ["setup"] => setup::everything(),
         ["test"] => test::run(),
         ["container-test"] => container::run(),
+        ["vm-test"] => vm::run(),
         ["demo"] => demo::run(),
         ["lint"] => lint::run(),
         ["tidy"] => tidy::run(),

@@ -1,6 +1,6 @@
 //! `cargo xtask setup`: what the other commands need from the machine.
 
-use crate::{Outcome, command, host};
+use crate::{Outcome, command, host, vm};
 use std::env;
 use std::fs;
 use std::path::Path;
@@ -29,9 +29,41 @@ const NEEDS: [Need; 4] = [
     Need { what: "bubblewrap's `bwrap`", packages: &["bubblewrap"], found: has_bubblewrap },
 ];
 
-/// Checks every need; installs what is missing where it may.
+/// What `cargo xtask vm-test` needs besides.
+const MACHINE: [Need; 3] = [
+    Need {
+        what: "qemu-system-x86_64",
+        packages: &["qemu-system-x86"],
+        found: || command::find(vm::EMULATOR, &[]).is_some(),
+    },
+    Need { what: "a static busybox", packages: &["busybox-static"], found: has_busybox },
+    Need { what: "mkfs.ext4", packages: &["e2fsprogs"], found: || vm::mkfs().is_some() },
+];
+
+/// `cargo xtask setup`: all needs; those of the virtual machine only where they can be installed.
+pub(crate) fn everything() -> Outcome {
+    run()?;
+    match for_machine() {
+        Err(advice) if !host::is_root() => println!("setup: optional, for vm-test: {advice}"),
+        outcome => outcome?,
+    }
+    Ok(())
+}
+
+/// Checks what the virtual machine needs; installs what is missing where it may.
+pub(crate) fn for_machine() -> Outcome {
+    provide(&MACHINE)
+}
+
+/// Checks what all commands need; installs what is missing where it may.
 pub(crate) fn run() -> Outcome {
-    let mut missing: Vec<&Need> = NEEDS.iter().filter(|need| !(need.found)()).collect();
+    provide(&NEEDS)?;
+    println!("setup: cargo, cc -static, clang for WASI, python3 and bubblewrap found");
+    Ok(())
+}
+
+fn provide(needs: &[Need]) -> Outcome {
+    let mut missing: Vec<&Need> = needs.iter().filter(|need| !(need.found)()).collect();
     if !missing.is_empty() {
         let packages: Vec<&str> =
             missing.iter().flat_map(|need| need.packages.iter().copied()).collect();
@@ -44,7 +76,6 @@ pub(crate) fn run() -> Outcome {
     if let Some(need) = missing.first() {
         return Err(format!("still missing after the installation: {}", need.what));
     }
-    println!("setup: cargo, cc -static, clang for WASI, python3 and bubblewrap found");
     Ok(())
 }
 
@@ -53,8 +84,8 @@ fn install(packages: &[&str]) -> Outcome {
     let advice = format!("apt-get install --yes --no-install-recommends {list}");
     if command::find("apt-get", &[]).is_none() {
         return Err(format!(
-            "install a C compiler with static libc, clang with lld and a C library for WASI, \
-             python3 and bubblewrap with the package manager of this system; on Debian or Ubuntu:\n  sudo {advice}"
+            "install what is missing with the package manager of this system; on Debian or \
+             Ubuntu:\n  sudo {advice}"
         ));
     }
     if !host::is_root() {
@@ -114,4 +145,10 @@ fn has_bubblewrap() -> bool {
 
 fn has_python() -> bool {
     Path::new(host::PYTHON).is_file()
+}
+
+/// Whether there is a busybox that needs no library.
+fn has_busybox() -> bool {
+    let linked = |file| command::succeeds(Command::new("ldd").arg(file));
+    command::find("busybox", &[]).is_some_and(|file| !linked(file))
 }

@@ -15,6 +15,8 @@ const ROOTLESS: [&str; 5] =
 pub(crate) struct Built {
     pub(super) examples: BTreeMap<String, PathBuf>,
     pub(crate) rootless: BTreeMap<String, PathBuf>,
+    /// The unit tests of the namespace backend.
+    pub(crate) units: Option<PathBuf>,
     /// The `stockade` program.
     pub(crate) cli: Option<PathBuf>,
 }
@@ -68,6 +70,8 @@ impl Built {
         if artifact.profile.test {
             if is("test") && ROOTLESS.contains(&package) {
                 self.rootless.insert(format!("{package}-{target}"), file);
+            } else if is("lib") && package == "stockade-namespace" {
+                self.units = Some(file);
             }
         } else if package == "stockade-examples" && (is("bin") || is("example")) {
             self.examples.insert(target, file);

@@ -32,7 +32,7 @@ impl Tally {
 
 /// Reads the lines that test binaries print when started with `--show-output`.
 #[derive(Default)]
-pub(super) struct Reader {
+pub(crate) struct Reader {
     total: Tally,
     /// The test whose output the lines belong to.
     section: Option<String>,
@@ -46,7 +46,7 @@ pub(super) struct Reader {
 
 impl Reader {
     /// Takes one line; answers whether it is worth showing.
-    pub(super) fn read(&mut self, line: &str) -> bool {
+    pub(crate) fn read(&mut self, line: &str) -> bool {
         if let Some((name, reason)) = skip_line(line).filter(|_| !self.failing) {
             self.total.skip(name, reason);
             self.skipped.extend(self.section.clone());
@@ -73,13 +73,13 @@ impl Reader {
         !self.quiet
     }
 
-    pub(super) fn finish(self) -> Tally {
+    pub(crate) fn finish(self) -> Tally {
         self.total
     }
 }
 
 /// The name and the reason of a line `SKIP: name: reason`.
-pub(super) fn skip_line(line: &str) -> Option<(&str, &str)> {
+pub(crate) fn skip_line(line: &str) -> Option<(&str, &str)> {
     line.strip_prefix("SKIP: ")?.split_once(": ")
 }
 

@@ -80,14 +80,14 @@ fn file_size() {
 
 #[test]
 fn disk() {
-    let flood = "head -c 16M /dev/zero > /tmp/big";
+    let flood = "head -c 16777216 /dev/zero > /tmp/big";
     hit("disk", "1 MiB", &["--disk", "1MiB", "--file-size", "unlimited", "sh", "-c", flood]);
 }
 
 #[test]
 fn output() {
     let (outcome, _) =
-        hit("output", "4 KiB", &["--output", "4KiB", "sh", "-c", "yes | head -c 1M"]);
+        hit("output", "4 KiB", &["--output", "4KiB", "sh", "-c", "yes | head -c 1048576"]);
     assert_eq!(outcome.stdout, "y\n".repeat(2048));
 }
 

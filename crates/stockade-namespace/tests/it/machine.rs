@@ -15,6 +15,12 @@ pub(crate) type Subject = Native<NamespaceSandbox>;
 /// How soon something is over that is over at once: a second, and what a busy machine adds.
 pub(crate) const SOON: Duration = Duration::from_secs(3);
 
+/// `time` on this machine: as many times longer as `STOCKADE_TEST_SLOW` says, where it is emulated.
+pub(crate) fn patience(time: Duration) -> Duration {
+    let factor = std::env::var("STOCKADE_TEST_SLOW").ok();
+    time * factor.map_or(1, |factor| factor.parse().expect("STOCKADE_TEST_SLOW is a number"))
+}
+
 /// The backend, unless this host refuses user namespaces and was not declared to have them.
 pub(crate) fn subject() -> Option<Subject> {
     match NamespaceSandbox::new() {
@@ -60,14 +66,18 @@ pub(crate) fn has_cgroup(subject: &Subject) -> bool {
     }
 }
 
-/// Whether Landlock is here; else the test is skipped.
-pub(crate) fn has_landlock(subject: &Subject) -> bool {
-    let ability = subject.backend().support().ability(Control::Filesystem);
-    let has = format!("{ability:?}").contains("Landlock ABI");
-    if !has {
-        expects("landlock", &format!("{ability:?}"));
+/// Whether Landlock keeps abstract sockets apart in the host's network, as it does from its ABI 6
+/// on; else the test is skipped.
+pub(crate) fn scopes_sockets(subject: &Subject) -> bool {
+    let ability = format!("{:?}", subject.backend().support().ability(Control::Filesystem));
+    let abi = ability.split_once("Landlock ABI ").map_or("0", |(_, rest)| rest);
+    let abi = abi.split(|digit: char| !digit.is_ascii_digit()).next();
+    let abi: u32 = abi.and_then(|digits| digits.parse().ok()).expect("an ABI is a number");
+    if abi < 6 {
+        let feature = if abi == 0 { "landlock" } else { "landlock_scope" };
+        expects(feature, &format!("Landlock has ABI {abi}, network `host` needs 6 for this"));
     }
-    has
+    abi >= 6
 }
 
 /// Whether this process is root and may give out ids; else the test is skipped.
@@ -79,10 +89,10 @@ pub(crate) fn is_root() -> bool {
     root
 }
 
-/// Waits until `done`, at most for [`SOON`].
+/// Waits until `done`, at most for [`SOON`] as this machine has it.
 pub(crate) fn soon(mut done: impl FnMut() -> bool) -> bool {
-    let begun = Instant::now();
-    while begun.elapsed() < SOON {
+    let (begun, patience) = (Instant::now(), patience(SOON));
+    while begun.elapsed() < patience {
         if done() {
             return true;
         }

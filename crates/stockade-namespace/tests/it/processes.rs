@@ -6,7 +6,7 @@ use stockade_conformance::Job;
 use stockade_core::{Bytes, Control, Limit, Stdio, Verdict};
 use stockade_guests as guests;
 
-use crate::machine::{descendants, has_cgroup, is_alive, soon, subject, workloads};
+use crate::machine::{descendants, has_cgroup, is_alive, patience, soon, subject, workloads};
 use crate::view::printed;
 
 const REFUSED: Verdict = Verdict::Exited { code: 3 };
@@ -55,7 +55,7 @@ fn nothing_outlives_its_run() {
         let begun = Instant::now();
         let run = job.start(Stdio::captured());
         Job::wait(run).expect("the run is reported");
-        assert!(begun.elapsed() < Duration::from_secs(10), "it was waited for");
+        assert!(begun.elapsed() < patience(Duration::from_secs(10)), "it was waited for");
         let left = workloads(warden);
         assert!(left.is_empty(), "{left:?}");
         assert!(soon(|| descendants(warden).is_empty()));
@@ -76,7 +76,7 @@ fn a_fork_bomb_is_over_soon_and_bounded() {
     };
     assert_eq!(control, Control::Processes);
     assert!(observed <= 64, "{observed}");
-    assert!(begun.elapsed() < Duration::from_secs(20));
+    assert!(begun.elapsed() < patience(Duration::from_secs(20)));
     assert!(soon(|| subject.backend().census().is_ok_and(|census| census.runs == 0)));
 }
 

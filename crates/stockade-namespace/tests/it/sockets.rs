@@ -8,7 +8,7 @@ use stockade_conformance::Job;
 use stockade_core::{NetworkMode, Stdio, Verdict};
 use stockade_guests as guests;
 
-use crate::machine::{Subject, has_landlock, subject};
+use crate::machine::{Subject, scopes_sockets, subject};
 use crate::view::printed;
 
 const REFUSED: Verdict = Verdict::Exited { code: 3 };
@@ -32,7 +32,7 @@ fn an_abstract_socket_of_the_host_is_out_of_reach() {
     let _listener = UnixListener::bind_addr(&address).expect("the name is free");
     UnixStream::connect_addr(&address).expect("the host itself can connect");
     for mode in MODES {
-        if mode == NetworkMode::Host && !has_landlock(&subject) {
+        if mode == NetworkMode::Host && !scopes_sockets(&subject) {
             continue;
         }
         assert_eq!(connect(&subject, &name, mode), REFUSED, "{mode:?}");
@@ -43,7 +43,7 @@ fn an_abstract_socket_of_the_host_is_out_of_reach() {
 fn two_sandboxes_do_not_reach_each_others_abstract_sockets() {
     let Some(subject) = subject() else { return };
     for mode in MODES {
-        if mode == NetworkMode::Host && !has_landlock(&subject) {
+        if mode == NetworkMode::Host && !scopes_sockets(&subject) {
             continue;
         }
         let name = name(&format!("{mode:?}"));
