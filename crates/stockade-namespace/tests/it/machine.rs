@@ -66,13 +66,27 @@ pub(crate) fn has_cgroup(subject: &Subject) -> bool {
     }
 }
 
-/// Whether Landlock keeps abstract sockets apart in the host's network, as it does from its ABI 6
-/// on; else the test is skipped.
-pub(crate) fn scopes_sockets(subject: &Subject) -> bool {
+/// The ABI of Landlock here; zero without it.
+fn landlock(subject: &Subject) -> u32 {
     let ability = format!("{:?}", subject.backend().support().ability(Control::Filesystem));
     let abi = ability.split_once("Landlock ABI ").map_or("0", |(_, rest)| rest);
     let abi = abi.split(|digit: char| !digit.is_ascii_digit()).next();
-    let abi: u32 = abi.and_then(|digits| digits.parse().ok()).expect("an ABI is a number");
+    abi.and_then(|digits| digits.parse().ok()).expect("an ABI is a number")
+}
+
+/// Whether Landlock is here; else the test is skipped.
+pub(crate) fn has_landlock(subject: &Subject) -> bool {
+    let has = landlock(subject) > 0;
+    if !has {
+        expects("landlock", "this kernel has no Landlock, or it is off");
+    }
+    has
+}
+
+/// Whether Landlock keeps abstract sockets apart in the host's network, as it does from its ABI 6
+/// on; else the test is skipped.
+pub(crate) fn scopes_sockets(subject: &Subject) -> bool {
+    let abi = landlock(subject);
     if abi < 6 {
         let feature = if abi == 0 { "landlock" } else { "landlock_scope" };
         expects(feature, &format!("Landlock has ABI {abi}, network `host` needs 6 for this"));
