@@ -1,9 +1,11 @@
 //! Running a test's work as a host of its own, on a machine that is poorer than this one.
 
 use std::fmt::Write as _;
-use std::process::{Command, Stdio};
+use std::io::ErrorKind;
+use std::process::{Command, Output, Stdio};
+use std::thread;
 
-use stockade_conformance::{Job, Native, Subject as _};
+use stockade_conformance::{Job, Native, Scratch, Subject as _};
 use stockade_core::{Control, Error, Report, Result};
 use stockade_guests as guests;
 use stockade_namespace::NamespaceSandbox;
@@ -29,9 +31,12 @@ pub(crate) fn hidden(kind: &str) -> String {
 /// Runs the test `name` of `module` again, there, and gives what it said.
 pub(crate) fn there(place: &Place<'_>, module: &str, name: &str, role: &str) -> String {
     let itself = itself(module, name);
+    let scratch = Scratch::new();
     let mut command = match *place {
         Place::Without(call, errno, flags) => {
-            let mut command = Command::new(guests::WITHOUT_SYSCALL.path);
+            // The build folder need not be here: in a container, say.
+            let program = guests::WITHOUT_SYSCALL.install(scratch.path()).expect("there is room");
+            let mut command = Command::new(program);
             command.args([call.to_string(), errno.to_string(), flags.to_string()]);
             command
         }
@@ -45,13 +50,24 @@ pub(crate) fn there(place: &Place<'_>, module: &str, name: &str, role: &str) -> 
     for (key, value) in itself.get_envs().filter_map(|(key, value)| Some((key, value?))) {
         command.env(key, value);
     }
-    let output = command.env(ROLE, role).output().expect("it starts");
+    let output = started(command.env(ROLE, role));
     let said = String::from_utf8_lossy(&output.stdout).into_owned();
     let heard = said.lines().find_map(|line| line.split_once("heard: "));
     let Some((_, heard)) = heard else {
         panic!("{:?}: {said}\n{}", output.status, String::from_utf8_lossy(&output.stderr))
     };
     heard.to_owned()
+}
+
+/// Runs it; again for as long as another test's process, just forked, has the program open for
+/// writing (`ETXTBSY`, execve(2)).
+fn started(command: &mut Command) -> Output {
+    loop {
+        match command.output() {
+            Err(error) if error.kind() == ErrorKind::ExecutableFileBusy => thread::yield_now(),
+            other => return other.expect("it starts"),
+        }
+    }
 }
 
 /// What it is to do there.
