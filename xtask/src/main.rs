@@ -43,7 +43,7 @@ fn main() -> ExitCode {
     let arguments: Vec<String> = env::args().skip(1).collect();
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
     let outcome = match arguments.as_slice() {
-        ["setup"] => setup::everything(),
+        ["setup"] => setup::run(),
         ["test"] => test::run(),
         ["container-test"] => container::run(),
         ["vm-test"] => vm::run(),

@@ -40,16 +40,6 @@ const MACHINE: [Need; 3] = [
     Need { what: "mkfs.ext4", packages: &["e2fsprogs"], found: || vm::mkfs().is_some() },
 ];
 
-/// `cargo xtask setup`: all needs; those of the virtual machine only where they can be installed.
-pub(crate) fn everything() -> Outcome {
-    run()?;
-    match for_machine() {
-        Err(advice) if !host::is_root() => println!("setup: optional, for vm-test: {advice}"),
-        outcome => outcome?,
-    }
-    Ok(())
-}
-
 /// Checks what the virtual machine needs; installs what is missing where it may.
 pub(crate) fn for_machine() -> Outcome {
     provide(&MACHINE)
