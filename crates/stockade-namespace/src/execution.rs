@@ -21,7 +21,7 @@ use crate::outcome::{self, Birth, Printed};
 use crate::prepare::Blueprint;
 use crate::registration::Registration;
 use crate::streams::{Ends, Feed, LiveInput, LiveOutput, Meter, Sink};
-use crate::warden::LinkError;
+use crate::warden::{Link, LinkError, wait_nudging};
 
 /// How long a run that was told to stop may take before its init is taken to be stuck.
 const PATIENCE: Timespec = Timespec { tv_sec: 2, tv_nsec: 0 };
@@ -33,6 +33,8 @@ pub(crate) struct Lifeline {
     over: AtomicBool,
     /// The process that started the run; a child forked from it has no say.
     owner: u32,
+    /// A run that has ended keeps no warden.
+    link: Weak<Link>,
 }
 
 impl Lifeline {
@@ -47,6 +49,13 @@ impl Lifeline {
         }
     }
 
+    /// Continues the run's warden, should somebody have stopped it.
+    pub(crate) fn nudge(&self) {
+        if let Some(link) = self.link.upgrade() {
+            link.nudge();
+        }
+    }
+
     /// Ends the run because it printed too much.
     pub(crate) fn stop_for_output(&self) {
         self.order(order::OUTPUT);
@@ -56,6 +65,10 @@ impl Lifeline {
 impl Killer for Lifeline {
     fn kill(&self) {
         self.order(order::CANCEL);
+        if !self.is_over() {
+            // A run that has not begun yet hears of it from its warden.
+            self.nudge();
+        }
     }
 }
 
@@ -116,6 +129,7 @@ impl NamespaceExecution {
             socket: ends.socket,
             over: AtomicBool::new(false),
             owner: std::process::id(),
+            link: Arc::downgrade(&registration.link),
         });
         let mut execution = Self {
             registration,
@@ -141,7 +155,8 @@ impl NamespaceExecution {
     fn stream_input(&mut self, pipe: OwnedFd, guard: OwnedFd) {
         // Without a pipe more there is no live input; the program then reads its end.
         if let Ok((over, still_running)) = pipe_with(PipeFlags::CLOEXEC) {
-            self.live_input = Some(LiveInput { pipe, guard, over });
+            let run = Arc::clone(&self.run);
+            self.live_input = Some(LiveInput { pipe, guard, over, run });
             self.still_running = Some(still_running);
         }
     }
@@ -221,10 +236,8 @@ impl NamespaceExecution {
         for fd in [stdout.sink.readable(), stderr.sink.readable()].into_iter().flatten() {
             fds.push(PollFd::from_borrowed_fd(fd, PollFlags::IN));
         }
-        match poll(&mut fds, None) {
-            Ok(_) | Err(Errno::INTR) => {}
-            Err(errno) => return Err(Error::new(ErrorKind::Io, io::Error::from(errno))),
-        }
+        wait_nudging(&mut fds, || self.run.nudge())
+            .map_err(|errno| Error::new(ErrorKind::Io, io::Error::from(errno)))?;
         let is_ready = |at: Option<usize>| at.is_some_and(|at| !fds[at].revents().is_empty());
         Ok(Ready {
             board: !fds[0].revents().is_empty(),

@@ -5,10 +5,11 @@ use std::os::fd::OwnedFd;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use rustix::event::{PollFd, PollFlags, poll};
+use rustix::event::{PollFd, PollFlags};
 use rustix::io::Errno;
 
 use crate::execution::Lifeline;
+use crate::warden::wait_nudging;
 
 /// Bytes of a stream, counted against the output limit.
 #[derive(Debug)]
@@ -88,7 +89,10 @@ impl Read for LiveOutput {
                         return Ok(0);
                     }
                 }
-                Err(Errno::AGAIN) => wait_for(&self.pipe, PollFlags::IN)?,
+                Err(Errno::AGAIN) => {
+                    let mut fds = [PollFd::new(&*self.pipe, PollFlags::IN)];
+                    wait_nudging(&mut fds, || self.run.nudge())?;
+                }
                 Err(Errno::INTR) => {}
                 Err(errno) => return Err(errno.into()),
             }
@@ -105,6 +109,7 @@ pub(crate) struct LiveInput {
     pub(crate) guard: OwnedFd,
     /// Ends when the run is over.
     pub(crate) over: OwnedFd,
+    pub(crate) run: Arc<Lifeline>,
 }
 
 impl Write for LiveInput {
@@ -115,10 +120,7 @@ impl Write for LiveInput {
                 PollFd::new(&self.over, PollFlags::empty()),
                 PollFd::new(&self.pipe, PollFlags::OUT),
             ];
-            match poll(&mut fds, None) {
-                Err(Errno::INTR) => continue,
-                other => other?,
-            };
+            wait_nudging(&mut fds, || self.run.nudge())?;
             if !fds[0].revents().is_empty() {
                 return Err(io::ErrorKind::BrokenPipe.into());
             }
@@ -131,12 +133,5 @@ impl Write for LiveInput {
 
     fn flush(&mut self) -> io::Result<()> {
         Ok(())
-    }
-}
-
-fn wait_for(fd: &OwnedFd, what: PollFlags) -> io::Result<()> {
-    match poll(&mut [PollFd::new(fd, what)], None) {
-        Ok(_) | Err(Errno::INTR) => Ok(()),
-        Err(errno) => Err(errno.into()),
     }
 }

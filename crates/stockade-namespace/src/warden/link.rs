@@ -6,11 +6,13 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::io::Errno;
 use rustix::net::{
     RecvAncillaryBuffer, RecvFlags, SendAncillaryBuffer, SendAncillaryMessage, SendFlags, recvmsg,
     sendmsg,
 };
-use rustix::process::PidfdFlags;
+use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
 use stockade_warden::wire::request::{
     self, Hello, MAX_PLANS, Operation, PACKET_BYTES, PACKET_WORDS, Packet, Reply, VERSION,
 };
@@ -19,6 +21,20 @@ use super::IdRange;
 use super::launch::{self, LaunchError};
 use super::roots::Roots;
 use crate::cgroup::Base;
+
+/// How long the warden may be silent before it is continued, should somebody have stopped it.
+const SILENCE: Timespec = Timespec { tv_sec: 2, tv_nsec: 0 };
+
+/// Waits until one of these is ready, and calls `nudge` now and then.
+pub(crate) fn wait_nudging(fds: &mut [PollFd<'_>], nudge: impl Fn()) -> rustix::io::Result<()> {
+    loop {
+        match poll(fds, Some(&SILENCE)) {
+            Ok(0) | Err(Errno::INTR) => nudge(),
+            Ok(_) => return Ok(()),
+            Err(errno) => return Err(errno),
+        }
+    }
+}
 
 /// Why the warden did not do what it was asked.
 #[derive(Debug, thiserror::Error)]
@@ -93,6 +109,8 @@ pub(crate) struct Link {
     /// The process that launched it. A child forked from that process shares the socket, and must
     /// leave the warden alone.
     owner: u32,
+    /// The warden.
+    process: OwnedFd,
     /// Process id of the warden, as it sees itself.
     pub(crate) pid: u32,
     /// Newest Landlock ABI of the kernel; zero where there is none.
@@ -129,18 +147,20 @@ impl Link {
         packet[Hello::Uid as usize] = rustix::process::geteuid().as_raw().into();
         packet[Hello::Gid as usize] = rustix::process::getegid().as_raw().into();
         // A child that the host forks shares the socket; the warden must end with the host itself.
-        let host = rustix::process::pidfd_open(rustix::process::getpid(), PidfdFlags::empty())
-            .map_err(|errno| LinkError::Message(errno.into()))?;
+        let host = pidfd(rustix::process::getpid())?;
         let mut fds = vec![host.as_fd()];
         fds.extend(groups.iter().flat_map(Base::descriptors));
-        send(&socket, &packet, &fds)?;
+        send(&socket, &packet, &fds, || {})?;
         let reply = receive(&socket)?;
         if reply[1] != 0 {
             let source = io::Error::from_raw_os_error(reply[1] as i32);
             return Err(LinkError::Settle { step: reply[Reply::Detail as usize], source });
         }
+        let pid = reply[Reply::Detail as usize] as u32;
+        let process = i32::try_from(pid).ok().and_then(Pid::from_raw).ok_or(LinkError::Lost)?;
         Ok(Self {
-            pid: reply[Reply::Detail as usize] as u32,
+            process: pidfd(process)?,
+            pid,
             landlock_abi: reply[Reply::Item as usize],
             no_proc: reply[Reply::NoProc as usize] != 0,
             socket,
@@ -163,7 +183,6 @@ impl Link {
 
     /// Whether the warden has gone by now; waits at most `patience_ms` for the news.
     pub(crate) fn has_gone(&self, patience_ms: i32) -> bool {
-        use rustix::event::{PollFd, PollFlags, Timespec, poll};
         let mut fds = [PollFd::new(&self.socket, PollFlags::empty())];
         let patience = Timespec {
             tv_sec: (patience_ms / 1000).into(),
@@ -183,9 +202,26 @@ impl Link {
         result
     }
 
+    /// Continues the warden, should somebody have stopped it: it holds the deadlines of all runs,
+    /// and builds those that wait. To a warden that runs this means nothing.
+    pub(crate) fn nudge(&self) {
+        if !self.is_lost() {
+            // One that has just ended needs no nudge.
+            let _ = pidfd_send_signal(&self.process, Signal::CONT);
+        }
+    }
+
+    fn send(&self, packet: &Packet, fds: &[BorrowedFd<'_>]) -> Result<(), LinkError> {
+        send(&self.socket, packet, fds, || self.nudge())
+    }
+
     /// Asks and waits for the answer; the roots' lock keeps askers apart.
     fn ask(&self, packet: &Packet, fds: &[BorrowedFd<'_>]) -> Result<Packet, LinkError> {
-        self.noting_loss(send(&self.socket, packet, fds).and_then(|()| receive(&self.socket)))
+        let answer = self.send(packet, fds).and_then(|()| {
+            let _ = wait_nudging(&mut [PollFd::new(&self.socket, PollFlags::IN)], || self.nudge());
+            receive(&self.socket)
+        });
+        self.noting_loss(answer)
     }
 
     /// The number of a root built from this recipe, built now if it is not there yet. `describe`
@@ -251,7 +287,7 @@ impl Link {
     pub(crate) fn start(&self, plan: usize, fds: &[BorrowedFd<'_>; 4]) -> Result<(), LinkError> {
         let mut packet = packet(Operation::Start);
         packet[2] = plan as u64;
-        self.noting_loss(send(&self.socket, &packet, fds))
+        self.noting_loss(self.send(&packet, fds))
     }
 
     /// Counts what the warden has alive.
@@ -275,7 +311,7 @@ impl Link {
         }
         let mut packet = packet(operation);
         packet[2] = number as u64;
-        self.noting_loss(send(&self.socket, &packet, &[]))
+        self.noting_loss(self.send(&packet, &[]))
     }
 }
 
@@ -288,7 +324,15 @@ impl Drop for Link {
         // The warden ends when it reads the end of the socket, and removes its cgroups; dropping
         // the base waits for that, and does it for a warden that was killed.
         let _ = rustix::net::shutdown(&self.socket, rustix::net::Shutdown::Both);
+        self.nudge();
     }
+}
+
+fn pidfd(process: Pid) -> Result<OwnedFd, LinkError> {
+    pidfd_open(process, PidfdFlags::empty()).map_err(|errno| match errno {
+        Errno::SRCH => LinkError::Lost,
+        errno => LinkError::Message(errno.into()),
+    })
 }
 
 fn packet(operation: Operation) -> Packet {
@@ -298,7 +342,14 @@ fn packet(operation: Operation) -> Packet {
     packet
 }
 
-fn send(socket: &OwnedFd, packet: &Packet, fds: &[BorrowedFd<'_>]) -> Result<(), LinkError> {
+/// Sends a packet; calls `nudge` now and then while there is no room for it.
+fn send(
+    socket: &OwnedFd,
+    packet: &Packet,
+    fds: &[BorrowedFd<'_>],
+    nudge: impl Fn(),
+) -> Result<(), LinkError> {
+    let flags = SendFlags::NOSIGNAL | SendFlags::DONTWAIT;
     let bytes: Vec<u8> = packet.iter().flat_map(|word| word.to_ne_bytes()).collect();
     let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(request::MAX_FDS))];
     let mut control = SendAncillaryBuffer::new(&mut space);
@@ -306,11 +357,13 @@ fn send(socket: &OwnedFd, packet: &Packet, fds: &[BorrowedFd<'_>]) -> Result<(),
         return Err(LinkError::Message(io::Error::from(io::ErrorKind::InvalidInput)));
     }
     loop {
-        match sendmsg(socket, &[IoSlice::new(&bytes)], &mut control, SendFlags::NOSIGNAL) {
-            Err(rustix::io::Errno::INTR) => {}
-            Err(rustix::io::Errno::PIPE | rustix::io::Errno::CONNRESET) => {
-                return Err(LinkError::Lost);
+        match sendmsg(socket, &[IoSlice::new(&bytes)], &mut control, flags) {
+            Err(Errno::INTR) => {}
+            Err(Errno::AGAIN) => {
+                wait_nudging(&mut [PollFd::new(socket, PollFlags::OUT)], &nudge)
+                    .map_err(|errno| LinkError::Message(errno.into()))?;
             }
+            Err(Errno::PIPE | Errno::CONNRESET) => return Err(LinkError::Lost),
             Err(errno) => return Err(LinkError::Message(errno.into())),
             Ok(_) => return Ok(()),
         }
@@ -323,7 +376,7 @@ fn receive(socket: &OwnedFd) -> Result<Packet, LinkError> {
     loop {
         let mut iov = [IoSliceMut::new(&mut bytes)];
         match recvmsg(socket, &mut iov, &mut space, RecvFlags::empty()) {
-            Err(rustix::io::Errno::INTR) => {}
+            Err(Errno::INTR) => {}
             Ok(message) if message.bytes == PACKET_BYTES => break,
             Ok(_) | Err(_) => return Err(LinkError::Lost),
         }

@@ -9,6 +9,7 @@ use std::thread;
 use std::time::Duration;
 
 use rustix::io::{FdFlags, fcntl_setfd};
+use rustix::process::{Pid, Signal, kill_process};
 use stockade_conformance::{Job, Scratch};
 use stockade_core::Stdio;
 use stockade_guests as guests;
@@ -40,11 +41,34 @@ fn a_host_killed_in_mid_run_leaves_nothing_alive() {
     if is_alone() {
         return act_as_a_host();
     }
+    dies_and_leaves_nothing("a_host_killed_in_mid_run_leaves_nothing_alive", |warden| {
+        let all = descendants(warden);
+        assert!(all.len() >= 7, "init and workload of each: {all:?}");
+    });
+}
+
+#[test]
+fn a_host_killed_while_its_warden_is_stopped_leaves_nothing_alive() {
+    if is_alone() {
+        return act_as_a_host();
+    }
+    dies_and_leaves_nothing(
+        "a_host_killed_while_its_warden_is_stopped_leaves_nothing_alive",
+        |warden| {
+            let pid = i32::try_from(warden).ok().and_then(Pid::from_raw).expect("a process id");
+            kill_process(pid, Signal::STOP).expect("it is ours");
+        },
+    );
+}
+
+/// Starts the test `name` of this file as a host, kills it after `before` was called with its
+/// warden's process id, and looks for what is left.
+fn dies_and_leaves_nothing(name: &str, before: impl FnOnce(u32)) {
     if subject().is_none() {
         return;
     }
     let scratch = Scratch::new();
-    let mut host = itself(module_path!(), "a_host_killed_in_mid_run_leaves_nothing_alive")
+    let mut host = itself(module_path!(), name)
         .env("TMPDIR", scratch.path())
         .stdin(Pipes::null())
         .stdout(Pipes::piped())
@@ -56,8 +80,8 @@ fn a_host_killed_in_mid_run_leaves_nothing_alive() {
         .map_while(Result::ok)
         .find_map(|line| line.strip_prefix("warden ")?.parse().ok())
         .expect("the host starts its sandboxes");
+    before(warden);
     let mut all = descendants(warden);
-    assert!(all.len() >= 7, "init and workload of each: {all:?}");
     all.push(warden);
 
     host.kill().expect("it is ours");

@@ -18,6 +18,7 @@ mod sockets;
 mod streams;
 mod view;
 mod warden_loss;
+mod warden_stop;
 
 mod conformance {
     stockade_conformance::conformance!(crate::machine::subject());

@@ -77,6 +77,8 @@ fn prepare() -> Result<&'static mut State> {
     state.boards = sys::shared_words(WORDS * MAX_RUNS)?.first();
     state.epoll = sys::epoll_create()?;
     sys::epoll_add(state.epoll, HOST, EPOLLIN, 0)?;
+    // Without it a warden that somebody stops is continued by its host alone, if that lives.
+    let _ = sys::continue_on_news(HOST);
     Ok(state)
 }
 

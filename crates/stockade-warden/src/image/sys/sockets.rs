@@ -44,6 +44,23 @@ pub struct Received {
     pub count: usize,
 }
 
+/// Has the kernel continue this process when something arrives at `socket`, or its end, should
+/// somebody have stopped it; see fcntl(2). To a process that runs, the signal means nothing.
+pub fn continue_on_news(socket: Fd) -> Result<()> {
+    const F_GETFL: usize = 3;
+    const F_SETFL: usize = 4;
+    const F_SETOWN: usize = 8;
+    const F_SETSIG: usize = 10;
+    const O_ASYNC: usize = 0o20_000;
+    const SIGCONT: usize = 18;
+    // SAFETY: takes numbers.
+    let control = |what, value| unsafe { plain(nr::FCNTL, [socket as usize, what, value]) };
+    control(F_SETOWN, super::pid() as usize)?;
+    control(F_SETSIG, SIGCONT)?;
+    let flags = control(F_GETFL, 0)?;
+    control(F_SETFL, flags | O_ASYNC).map(|_| ())
+}
+
 /// Receives one packet without waiting.
 pub fn receive(socket: Fd) -> Result<Option<Received>> {
     let mut packet: Packet = [0; PACKET_WORDS];
