@@ -6,12 +6,12 @@ use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
 use std::process::{Command, Stdio as Pipes};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rustix::io::{FdFlags, fcntl_setfd};
 use rustix::process::{Pid, Signal, kill_process};
 use stockade_conformance::{Job, Scratch};
-use stockade_core::Stdio;
+use stockade_core::{Mount, Stdio};
 use stockade_guests as guests;
 
 use crate::alone::{alone, is_alone, itself};
@@ -59,6 +59,34 @@ fn a_host_killed_while_its_warden_is_stopped_leaves_nothing_alive() {
             kill_process(pid, Signal::STOP).expect("it is ours");
         },
     );
+}
+
+#[test]
+fn a_host_killed_while_it_has_roots_built_leaves_nothing_alive() {
+    if is_alone() {
+        return build_roots_without_end();
+    }
+    for _ in 0..5 {
+        // Most of the time one is being built.
+        let name = "a_host_killed_while_it_has_roots_built_leaves_nothing_alive";
+        dies_and_leaves_nothing(name, |_| thread::sleep(Duration::from_millis(50)));
+    }
+}
+
+/// Has new roots built by a warden, one after the other, until it is killed.
+#[expect(clippy::print_stdout, reason = "the parent reads it")]
+fn build_roots_without_end() {
+    let Some(subject) = subject() else { return };
+    println!("\nwarden {}", subject.backend().warden_id().expect("there is a warden"));
+    let begun = Instant::now();
+    // Ends by itself, should the parent forget it.
+    while begun.elapsed() < Duration::from_secs(60) {
+        // Many files take a while.
+        let all =
+            (0..1000).map(|n| Mount::file(format!("/files/{n}"), format!("{:?}", begun.elapsed())));
+        let job = all.fold(Job::new(&subject, &guests::HELLO), Job::mount);
+        let _ = job.try_prepare();
+    }
 }
 
 /// Starts the test `name` of this file as a host, kills it after `before` was called with its

@@ -34,6 +34,8 @@ pub const fn key(kind: u64, index: usize) -> u64 {
 const IDLE: u64 = 120_000;
 /// How long a cgroup that was busy is left alone before it is removed.
 const BUSY_PAUSE: u64 = 2_000_000;
+/// How often the last cgroups are tried to be removed: for two seconds.
+const LAST_ATTEMPTS: usize = 1000;
 /// Requests answered before other events are looked at.
 const REQUESTS: usize = 2;
 /// Most cgroup sets that wait to be removed.
@@ -331,24 +333,34 @@ impl State {
         for run in self.runs.iter().take(self.high).filter(|run| run.live) {
             sys::kill_pidfd(run.pidfd);
         }
-        while matches!(sys::reap(-1, true), Ok(Some(_))) {}
-        for index in 0..self.high {
-            let groups = self.runs.get(index).filter(|run| run.live).map(|run| run.groups);
-            if let Some(mut groups) = groups {
-                let _ = groups.remove();
+        if self.building.is_on() {
+            // It waits for an answer, and may be past killing.
+            self.building.abandon();
+        }
+        for run in self.runs.iter().take(self.high).filter(|run| run.live) {
+            let _ = sys::reap(run.init, true);
+        }
+        // A process that was reaped may be in its group for another moment.
+        for _ in 0..LAST_ATTEMPTS {
+            if self.remove_groups() {
+                break;
             }
-        }
-        for spare in self.spares.all() {
-            let _ = spare.remove();
-        }
-        for grave in &mut self.graves[..self.buried] {
-            let _ = grave.remove();
+            sys::pause(BUSY_PAUSE);
         }
         let _ = self.go_home();
         for group in self.home.groups.into_iter().filter(|fd| *fd != 0) {
             remove_own(&self.home, group);
         }
         sys::exit(0)
+    }
+
+    /// Removes every cgroup; false if one is busy.
+    fn remove_groups(&mut self) -> bool {
+        let high = self.high;
+        let runs = self.runs.iter_mut().take(high).filter(|run| run.live);
+        let graves = self.graves.iter_mut().take(self.buried);
+        let groups = runs.map(|run| &mut run.groups).chain(self.spares.all()).chain(graves);
+        groups.fold(true, |removed, groups| groups.remove().is_ok() && removed)
     }
 }
 
