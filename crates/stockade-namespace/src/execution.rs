@@ -12,7 +12,7 @@ use rustix::pipe::{PipeFlags, pipe_with};
 use stockade_core::{
     Error, ErrorKind, Execution, Input, Killer, Output, OutputOverflow, Report, Result, Stdio,
 };
-use stockade_warden::wire::board::WORDS;
+use stockade_warden::wire::board::{WORDS, Word};
 use stockade_warden::wire::request::{MAX_RUNS, order};
 
 use crate::account::Account;
@@ -255,7 +255,7 @@ impl NamespaceExecution {
                 Err(Errno::INTR | Errno::CONNRESET) => {}
                 Ok((len, _)) if len == bytes.len() => break,
                 Ok(_) | Err(_) => {
-                    let error = if self.registration.link.has_gone(100) {
+                    let error = if self.registration.link.has_gone(1000) {
                         LinkError::Lost
                     } else {
                         // The warden lives and has closed the socket unanswered.
@@ -270,6 +270,11 @@ impl NamespaceExecution {
     }
 
     fn report(&mut self, account: &Account) -> Result<Report> {
+        let orphaned = account.get(Word::Errno) == libc::ESRCH as u64;
+        if orphaned && self.registration.link.has_gone(1000) {
+            // Init saw the end of its warden before it could die of it.
+            return Err(link_error(LinkError::Lost));
+        }
         let [stdout, stderr] = &mut self.outputs;
         let printed = [stdout, stderr].map(Stream::printed);
         outcome::report(&self.blueprint.plan, account, self.birth, printed)

@@ -183,13 +183,17 @@ impl Link {
 
     /// Whether the warden has gone by now; waits at most `patience_ms` for the news.
     pub(crate) fn has_gone(&self, patience_ms: i32) -> bool {
-        let mut fds = [PollFd::new(&self.socket, PollFlags::empty())];
+        // A sandbox that is being built holds a copy of the warden's end of the socket.
+        let mut fds = [
+            PollFd::new(&self.socket, PollFlags::empty()),
+            PollFd::new(&self.process, PollFlags::IN),
+        ];
         let patience = Timespec {
             tv_sec: (patience_ms / 1000).into(),
             tv_nsec: i64::from(patience_ms % 1000) * 1_000_000,
         };
         let _ = poll(&mut fds, Some(&patience));
-        if fds[0].revents().intersects(PollFlags::HUP | PollFlags::ERR) {
+        if fds.iter().any(|fd| !fd.revents().is_empty()) {
             self.lose();
         }
         self.is_lost()
