@@ -146,6 +146,7 @@ behaviours! { $
         both_outputs_are_captured_exactly,
         full_pipes_and_pending_input_do_not_deadlock,
         input_that_nobody_reads_does_not_delay_the_end,
+        writing_to_a_program_that_has_ended_fails,
         a_grandchild_that_holds_the_pipes_does_not_delay_the_end: native_only("a module starts no process"),
     }
     world {

@@ -49,6 +49,11 @@ impl Lifeline {
         }
     }
 
+    /// Can be read, or has ended, as soon as nothing of the run is alive.
+    pub(crate) fn news(&self) -> PollFd<'_> {
+        PollFd::new(&self.socket, PollFlags::IN)
+    }
+
     /// Continues the run's warden, should somebody have stopped it.
     pub(crate) fn nudge(&self) {
         if let Some(link) = self.link.upgrade() {

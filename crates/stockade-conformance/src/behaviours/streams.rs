@@ -1,8 +1,9 @@
 //! What goes into a program and comes out of it.
 
 use std::fs::File;
-use std::io::{Read, Seek, SeekFrom, Write};
+use std::io::{ErrorKind, Read, Seek, SeekFrom, Write};
 use std::os::fd::OwnedFd;
+use std::sync::mpsc::channel;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -98,4 +99,15 @@ pub(super) fn a_grandchild_that_holds_the_pipes_does_not_delay_the_end(subject: 
     assert!(report.verdict.success(), "{:?}", report.verdict);
     assert_eq!(report.stdout, b"parent done\n");
     assert!(begun.elapsed() < Duration::from_secs(10));
+}
+
+pub(super) fn writing_to_a_program_that_has_ended_fails(subject: &dyn Subject) {
+    let mut run = Job::new(subject, &guests::EXIT_CODE).args(["0"]).start(Stdio::streamed());
+    let mut input = run.stdin().expect("input is streamed");
+    // More than anything takes that nobody reads; and nobody waits for the run meanwhile.
+    let (say, result) = channel();
+    thread::spawn(move || say.send(input.write_all(&vec![0; 1 << 22]).map_err(|e| e.kind())));
+    let result = result.recv_timeout(Duration::from_secs(30)).expect("writing ends");
+    assert_eq!(result, Err(ErrorKind::BrokenPipe));
+    assert!(Job::wait(run).expect("the run is reported").verdict.success());
 }

@@ -119,9 +119,11 @@ impl Write for LiveInput {
             let mut fds = [
                 PollFd::new(&self.over, PollFlags::empty()),
                 PollFd::new(&self.pipe, PollFlags::OUT),
+                // Whoever writes need not be waiting at the same time.
+                self.run.news(),
             ];
             wait_nudging(&mut fds, || self.run.nudge())?;
-            if !fds[0].revents().is_empty() {
+            if !(fds[0].revents().is_empty() && fds[2].revents().is_empty()) {
                 return Err(io::ErrorKind::BrokenPipe.into());
             }
             match rustix::io::write(&self.pipe, bytes) {
