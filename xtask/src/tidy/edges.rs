@@ -14,7 +14,7 @@ struct Row {
     tests_may: &'static [&'static str],
 }
 
-const TABLE: [Row; 11] = [
+const TABLE: [Row; 12] = [
     row("stockade-core", &[], &[]),
     row("stockade-warden", &[], &[]),
     row("stockade-namespace", &["stockade-core", "stockade-warden"], SUITES),
@@ -23,6 +23,7 @@ const TABLE: [Row; 11] = [
     row("stockade-cli", &["stockade"], GUESTS),
     row("stockade-examples", &["stockade", "stockade-guests"], &[]),
     row("stockade-benches", &["stockade", "stockade-guests"], &[]),
+    row("stockade-endurance", &["stockade", "stockade-guests"], &[]),
     row("stockade-conformance", &["stockade", "stockade-guests"], &[]),
     row("stockade-guests", &[], &[]),
     row("xtask", &[], &[]),
