@@ -14,6 +14,7 @@ const ROOTLESS: [&str; 5] =
 #[derive(Default)]
 pub(crate) struct Built {
     pub(super) examples: BTreeMap<String, PathBuf>,
+    pub(super) endurance: BTreeMap<String, PathBuf>,
     pub(crate) rootless: BTreeMap<String, PathBuf>,
     /// The unit tests of the namespace backend.
     pub(crate) units: Option<PathBuf>,
@@ -75,6 +76,8 @@ impl Built {
             }
         } else if package == "stockade-examples" && (is("bin") || is("example")) {
             self.examples.insert(target, file);
+        } else if package == "stockade-endurance" && is("bin") {
+            self.endurance.insert(target, file);
         } else if package == "stockade-cli" && is("bin") {
             self.cli = Some(file);
         }

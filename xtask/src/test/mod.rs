@@ -1,7 +1,7 @@
 //! `cargo xtask test`: every test this machine can run, with a count of what it cannot.
 
 pub(crate) mod build;
-mod examples;
+mod programs;
 pub(crate) mod rootless;
 pub(crate) mod tally;
 #[cfg(test)]
@@ -29,7 +29,8 @@ pub(crate) fn run() -> Outcome {
     let expect = env::var(EXPECT).unwrap_or_else(|_| host::features(None));
     let mut tiers = vec![
         (if host::is_root() { "root" } else { "rootless" }, workspace(&expect)?),
-        ("examples", examples::run(&built.examples, &expect)),
+        ("examples", programs::run(&built.examples, &expect)),
+        ("endurance", programs::endure(&built.endurance, &expect)),
     ];
     if host::is_root() {
         tiers.push(("rootless", rootless::run(&built)?));

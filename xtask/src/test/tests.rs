@@ -1,6 +1,6 @@
 use super::build::{Artifact, Built};
 use super::tally::{Reader, Skip, Tally};
-use super::{examples, rootless, watch};
+use super::{programs, rootless, watch};
 use crate::workspace::Metadata;
 use std::path::Path;
 use std::process::Command;
@@ -66,12 +66,15 @@ fn a_binary_that_dies_without_a_result_is_a_failure() {
 }
 
 #[test]
-fn an_example_counts_by_its_exit_status() {
+fn a_program_counts_by_its_exit_status() {
     let mut tally = Tally::default();
-    examples::one(&mut tally, "good", Path::new("/bin/true"), "");
-    examples::one(&mut tally, "bad", Path::new("/bin/false"), "");
-    examples::one(&mut tally, "none", Path::new("/nonexistent"), "");
+    programs::one(&mut tally, "good", Path::new("/bin/true"), &[], "");
+    programs::one(&mut tally, "bad", Path::new("/bin/false"), &[], "");
+    programs::one(&mut tally, "none", Path::new("/nonexistent"), &[], "");
     assert_eq!((tally.passed, tally.failed), (1, 2));
+    programs::one(&mut tally, "told", Path::new("/bin/sh"), &["-c", "exit 1"], "");
+    programs::one(&mut tally, "skip", Path::new("/bin/echo"), &["SKIP: it: no reason"], "");
+    assert_eq!((tally.passed, tally.failed, tally.skips.len()), (1, 3, 1));
 }
 
 #[test]
@@ -85,6 +88,7 @@ fn executables_are_filed_by_package_and_kind() {
         r#"{"target_directory": "/w/target", "packages": [
             {"name": "stockade", "manifest_path": "/w/s/Cargo.toml", "dependencies": []},
             {"name": "stockade-cli", "manifest_path": "/w/c/Cargo.toml", "dependencies": []},
+            {"name": "stockade-endurance", "manifest_path": "/w/n/Cargo.toml", "dependencies": []},
             {"name": "stockade-examples", "manifest_path": "/w/e/Cargo.toml", "dependencies": []}]}"#,
     )
     .expect("the sample is metadata");
@@ -96,6 +100,7 @@ fn executables_are_filed_by_package_and_kind() {
         ("c", "stockade", "bin", false),
         ("e", "stream", "bin", false),
         ("e", "stream", "bin", true),
+        ("n", "soak", "bin", false),
     ] {
         let message = format!(
             r#"{{"manifest_path": "/w/{folder}/Cargo.toml", "executable": "/x/{name}",
@@ -106,5 +111,6 @@ fn executables_are_filed_by_package_and_kind() {
     }
     assert_eq!(built.rootless.keys().collect::<Vec<_>>(), ["stockade-cli-it", "stockade-it"]);
     assert_eq!(built.examples.keys().collect::<Vec<_>>(), ["stream"]);
+    assert_eq!(built.endurance.keys().collect::<Vec<_>>(), ["soak"]);
     assert_eq!(built.cli.as_deref(), Some(Path::new("/x/stockade")));
 }
