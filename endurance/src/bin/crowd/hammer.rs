@@ -17,7 +17,7 @@ pub(crate) fn swing(over: &AtomicBool, seed: u64, number: u64) {
         for _ in 0..2000 {
             // From a few bytes to more than the allocator takes from the kernel each time.
             let size = 1 << random.below(19);
-            let place = &mut held[random.next() as usize % HELD];
+            let place = &mut held[random.any() as usize % HELD];
             if random.below(2) == 0 {
                 *place = vec![number as u8; size];
             } else {

@@ -84,7 +84,7 @@ impl Blow {
     ) -> Result<Outcome, Failure> {
         let temporary = empty_directory(scratch)?;
         let scene = Scene::new(&temporary);
-        let mut host = Victim::start(&temporary, random.next())?;
+        let mut host = Victim::start(&temporary, random.any())?;
         let early = self == Self::Host && random.below(4) == 0;
         let warden = if early { None } else { Some(host.warden()?) };
         let late = !early && random.below(3) != 0;
