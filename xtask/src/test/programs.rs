@@ -10,7 +10,7 @@ use std::process::{Command, Stdio};
 /// What only many runs, many deaths or many at once can show, in the short form: under a minute in
 /// all. CONTRIBUTING.md has the long forms.
 const ENDURANCE: [(&str, &[&str]); 3] = [
-    ("crowd", &["--for", "5s"]),
+    ("crowd", &["--native", "300", "--for", "5s"]),
     ("host_death", &["--times", "30", "--within", "3s"]),
     ("soak", &["--runs", "3000", "--samples", "20"]),
 ];
