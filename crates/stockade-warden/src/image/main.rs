@@ -33,8 +33,9 @@ mod workload;
 /// The socket to the host; the launcher put it here.
 const HOST: sys::Fd = 0;
 
-/// Where `_start` leads.
-extern "C" fn main() -> ! {
+/// Where it begins; it takes no argument.
+#[unsafe(no_mangle)]
+extern "C" fn bare_main(_: *const usize) -> ! {
     // 0 is the socket, 1 and 2 are /dev/null; a threaded host may have leaked anything else.
     let _ = sys::close_between(3, sys::Fd::MAX);
     if let Err(errno) = probe() {

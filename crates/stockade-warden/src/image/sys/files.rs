@@ -1,7 +1,7 @@
 //! Files, directories and descriptors.
 
-use super::arch::STAT_MODE;
 use super::{Errno, Fd, Result, c_path, call, nr, plain};
+use bare::STAT_MODE;
 
 pub const O_RDONLY: u32 = 0;
 pub const O_WRONLY: u32 = 1;

@@ -4,19 +4,15 @@
 //! kernel touch memory that is not the slice it was given. Descriptors are plain numbers here:
 //! the warden closes what it opens by hand, because its processes end by `exit_group`.
 
-#[cfg_attr(target_arch = "x86_64", path = "arch_x86_64.rs")]
-#[cfg_attr(target_arch = "aarch64", path = "arch_aarch64.rs")]
-mod arch;
 mod clone;
 mod files;
 mod filters;
-mod mem;
 mod memory;
 mod mounts;
 mod process;
 mod sockets;
 
-use arch::nr;
+use bare::nr;
 pub use clone::*;
 pub use files::*;
 pub use filters::*;
@@ -59,11 +55,11 @@ pub const AT_FDCWD: Fd = -100;
 /// Calls the kernel and tells an error from a result.
 ///
 /// # Safety
-/// As [`arch::syscall`].
+/// As [`bare::syscall`].
 #[inline(always)]
 unsafe fn call(nr: usize, args: [usize; 6]) -> Result<usize> {
     // SAFETY: the caller's promise is passed on.
-    let ret = unsafe { arch::syscall(nr, args) };
+    let ret = unsafe { bare::syscall(nr, args) };
     if (-4095..0).contains(&ret) { Err(Errno(-ret as i32)) } else { Ok(ret as usize) }
 }
 

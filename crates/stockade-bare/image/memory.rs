@@ -82,6 +82,18 @@ pub unsafe extern "C" fn bcmp(left: *const u8, right: *const u8, len: usize) -> 
     unsafe { memcmp(left, right, len) }
 }
 
+/// # Safety
+/// As C `strlen`.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn strlen(text: *const u8) -> usize {
+    let mut len = 0;
+    // SAFETY: the caller gives a string that ends with NUL, which is not passed.
+    while unsafe { text.add(len).read_volatile() } != 0 {
+        len += 1;
+    }
+    len
+}
+
 /// Named by `core`'s unwind tables; never called, since the image aborts on panic.
 #[unsafe(no_mangle)]
 pub extern "C" fn rust_eh_personality() {}
@@ -95,7 +107,10 @@ pub static __stack_chk_guard: usize = 0x5ca1_ab1e_0000_ff0d;
 #[cfg(target_arch = "aarch64")]
 #[unsafe(no_mangle)]
 pub extern "C" fn __stack_chk_fail() -> ! {
-    super::exit(71)
+    loop {
+        // SAFETY: exit_group(2) takes a number and does not return.
+        let _ = unsafe { super::syscall(super::nr::EXIT_GROUP, [71, 0, 0, 0, 0, 0]) };
+    }
 }
 
 /// Asked by `compiler_builtins` on aarch64 which instructions the CPU has. "None beyond the
