@@ -45,16 +45,16 @@ struct Profile {
 /// Builds the test binaries, the programs and the examples of the workspace.
 pub(crate) fn run(metadata: &Metadata) -> Outcome<Built> {
     let mut built = Built::default();
-    let format = "--message-format=json-render-diagnostics";
-    for what in [["test", "--no-run"].as_slice(), &["build", "--bins", "--examples"]] {
-        let arguments = [what, &["--workspace", "--locked", format]].concat();
-        let mut cargo = command::cargo(&arguments);
-        println!("$ {}", command::line(&cargo));
-        for line in command::read(&mut cargo)?.lines() {
-            // Other messages lack these fields.
-            if let Ok(artifact) = serde_json::from_str::<Artifact>(line) {
-                built.add(metadata, artifact);
-            }
+    // All in one, so that every crate is compiled once: what tests need of it may be more than what
+    // programs do.
+    let what = ["build", "--workspace", "--lib", "--bins", "--tests", "--examples", "--locked"];
+    let mut cargo = command::cargo(&what);
+    cargo.arg("--message-format=json-render-diagnostics");
+    println!("$ {}", command::line(&cargo));
+    for line in command::read(&mut cargo)?.lines() {
+        // Other messages lack these fields.
+        if let Ok(artifact) = serde_json::from_str::<Artifact>(line) {
+            built.add(metadata, artifact);
         }
     }
     Ok(built)
