@@ -65,10 +65,15 @@ impl Files {
             }
             Object::Host(host) => {
                 let room = self.room(offset, bytes.len(), self.layout.own_file_size)?;
+                // A hole is paid for when it is made, as by `resize`: one byte in it takes a page.
+                let hole = offset.saturating_sub(host.stat()?.size);
                 let ledger = self.ledger();
-                let granted = ledger.take_some(0, room as u64)?;
+                ledger.take_bytes(0, hole)?;
+                let granted =
+                    ledger.take_some(0, room as u64).inspect_err(|_| ledger.give_bytes(0, hole))?;
                 let written = pwrite(&host.fd, &bytes[..granted as usize], offset);
-                ledger.give_bytes(0, granted - *written.as_ref().unwrap_or(&0) as u64);
+                let done = *written.as_ref().unwrap_or(&0) as u64;
+                ledger.give_bytes(0, granted - done + if done == 0 { hole } else { 0 });
                 written?
             }
         };

@@ -160,6 +160,8 @@ fn sizes_at_the_end_of_numbers_are_refused_or_cost_nothing() {
     let scratch = Scratch::new();
     let mut policy = policy(vec![Mount::read_write(&scratch.0, "/data")]);
     let limit = 64 << 20;
+    // A hole in a bound file counts.
+    policy.limits.disk = Bytes(2 * limit).into();
     let stop = Stop::Limit { control: Control::FileSize, limit, observed: limit };
     let mut limited = files_of(&policy);
     policy.limits.file_size = Limit::Unlimited;
