@@ -23,15 +23,16 @@ const FILE_MODE: u32 = 0o555;
 
 /// Files of `/proc` that describe the host rather than the sandbox. Each costs some microseconds
 /// in every run, so only those whose contents matter are here: memory and messages of the kernel
-/// (`kcore`, `kmsg`), a trigger that acts on the host (`sysrq-trigger`), the host user's keyrings
+/// (`kcore`, `kmsg`), its addresses (`kallsyms`), a trigger that acts on the host (`sysrq-trigger`), the host user's keyrings
 /// (`keys`), names of the host's tasks (`timer_list`, `sched_debug`), and the interrupt counts
 /// that keystrokes can be timed by. Everything else is the kernel's version and hardware, or is
 /// closed to ids that own nothing.
-const MASKED: [&str; 7] = [
+const MASKED: [&str; 8] = [
     "/proc/kcore",
     "/proc/kmsg",
     "/proc/sysrq-trigger",
     "/proc/keys",
+    "/proc/kallsyms",
     "/proc/timer_list",
     "/proc/sched_debug",
     "/proc/interrupts",

@@ -125,7 +125,9 @@ fn proc_is_read_only_and_tells_nothing_of_the_host() {
     let table = see(&subject, &guests::MOUNTS);
     let proc = table.lines().find(|line| line.contains(" /proc ")).expect("it is mounted");
     assert!(proc.contains(" /proc ro,"), "{proc}");
-    for path in ["/proc/keys", "/proc/interrupts", "/proc/timer_list", "/proc/kcore"] {
+    for path in
+        ["/proc/kallsyms", "/proc/keys", "/proc/interrupts", "/proc/timer_list", "/proc/kcore"]
+    {
         let report = Job::new(&subject, &guests::CAT).args([path]).run();
         let said = printed(&report);
         assert!(said.is_empty() || said.starts_with("open: "), "{path}: {said}");
