@@ -25,7 +25,7 @@ pub use behaviours::{BEHAVIOURS, check};
 pub use job::Job;
 pub use scratch::Scratch;
 pub use subject::{Facts, Native, Subject};
-pub use table::table;
+pub use table::{in_manual, table};
 pub use wasm::Wasm;
 
 #[doc(hidden)]
