@@ -6,8 +6,11 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-/// The warden's image: a program that cargo does not know, because a build script compiles it.
-pub(crate) const IMAGE: &str = "crates/stockade-warden/src/image/main.rs";
+/// What static programs are linked with, and those programs: crates that cargo does not know,
+/// because build scripts compile them.
+pub(crate) const BARE: &str = "crates/stockade-bare/image/lib.rs";
+pub(crate) const IMAGES: [&str; 2] =
+    ["crates/stockade-warden/src/image/main.rs", "crates/stockade-attacks/image/main.rs"];
 
 /// Runs every check; the first that fails ends the run.
 pub(crate) fn run() -> Outcome {
@@ -16,30 +19,35 @@ pub(crate) fn run() -> Outcome {
     tidy::run()?;
     let clippy = ["clippy", "--workspace", "--all-targets", "--locked", "--", "-D", "warnings"];
     command::run(&mut command::cargo(&clippy))?;
-    clippy_image(&metadata.target_directory)?;
+    clippy_images(&metadata.target_directory)?;
     let doc = ["doc", "--workspace", "--no-deps", "--locked"];
     command::run(command::cargo(&doc).env("RUSTDOCFLAGS", "-D warnings"))?;
     deny(&metadata.target_directory)
 }
 
-/// Clippy over the warden's image, with the unsafe rules that the workspace lints set elsewhere.
-fn clippy_image(target: &Path) -> Outcome {
-    if !workspace::root().join(IMAGE).is_file() {
-        return Ok(());
-    }
+/// Clippy over the static programs, with the unsafe rules that the workspace lints set elsewhere.
+fn clippy_images(target: &Path) -> Outcome {
     let beside = sysroot()?.join("bin");
     let driver = command::find("clippy-driver", &[beside])
         .ok_or("clippy-driver not found; run: rustup component add clippy")?;
     let folder = target.join("lint");
     fs::create_dir_all(&folder).map_err(|error| format!("{}: {error}", folder.display()))?;
-    let mut clippy = Command::new(driver);
-    clippy
-        .args(["--edition", "2024", "--crate-name", "stockade_warden_image"])
-        .args(["--crate-type", "bin", "-C", "panic=abort", "--emit=metadata", "--out-dir"])
-        .arg(folder)
-        .args([IMAGE, "-D", "warnings", "-D", "clippy::undocumented_unsafe_blocks"])
-        .current_dir(workspace::root());
-    command::run(&mut clippy)
+    let check = |kind: &str, name: &str, root: &str| {
+        let mut clippy = Command::new(&driver);
+        clippy
+            .args(["--edition", "2024", "--crate-name", name, "--crate-type", kind])
+            .args(["-C", "panic=abort", "--emit=metadata", "--out-dir"])
+            .arg(&folder)
+            .args([root, "-D", "warnings", "-D", "clippy::undocumented_unsafe_blocks"])
+            .current_dir(workspace::root());
+        clippy
+    };
+    command::run(&mut check("rlib", "bare", BARE))?;
+    let bare = format!("bare={}", folder.join("libbare.rmeta").display());
+    for image in IMAGES {
+        command::run(check("bin", "image", image).args(["--extern", &bare]))?;
+    }
+    Ok(())
 }
 
 /// The folder of the toolchain in use.

@@ -54,6 +54,7 @@
 //! | feature | default | adds |
 //! |---|---|---|
 //! | `namespace` | yes | `NamespaceSandbox`: native programs behind Linux namespaces |
+//! | `attacks` | no | [`attacks`]: attempts to break out, to be tried on this host |
 //! | `wasm` | yes | `WasmSandbox`: WebAssembly modules and components ([`manual::wasm`]), brings in wasmtime; `wasm`: calls of their functions ([`manual::plugins`]); `runtime`: Python and JavaScript source ([`manual::runtimes`]) |
 //!
 //! A feature adds names and never changes what others do. Without any backend [`auto`] answers
@@ -66,6 +67,9 @@ pub mod manual;
 pub mod runtime;
 
 pub use backend::auto;
+#[cfg(feature = "attacks")]
+#[doc(inline)]
+pub use stockade_attacks as attacks;
 #[doc(inline)]
 pub use stockade_core::*;
 #[cfg(feature = "namespace")]

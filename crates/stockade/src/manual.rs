@@ -17,6 +17,7 @@
 //! | [`command_line`] | the `stockade` command and its exit status |
 //! | [`which_hosts`] | what a host must offer, and what is missing without it |
 //! | [`doctor`] | what this host can enforce, and what to do about the rest |
+//! | [`attacks`] | trying to break out, on this host |
 //! | [`containers`] | what works inside a container, and with which options |
 //! | [`conformance`] | what holds on every backend, and where modules differ |
 //! | [`examples`] | one runnable file per question |
@@ -64,6 +65,8 @@ pub mod which_hosts {}
 
 #[doc = include_str!("manual/doctor.md")]
 pub mod doctor {}
+#[doc = include_str!("manual/attacks.md")]
+pub mod attacks {}
 #[doc = include_str!("manual/containers.md")]
 pub mod containers {}
 

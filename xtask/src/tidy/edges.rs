@@ -14,12 +14,18 @@ struct Row {
     tests_may: &'static [&'static str],
 }
 
-const TABLE: [Row; 12] = [
+const TABLE: [Row; 14] = [
+    row("stockade-bare", &[], &[]),
     row("stockade-core", &[], &[]),
-    row("stockade-warden", &[], &[]),
+    row("stockade-warden", &["stockade-bare"], &[]),
     row("stockade-namespace", &["stockade-core", "stockade-warden"], SUITES),
     row("stockade-wasm", &["stockade-core"], SUITES),
-    row("stockade", &["stockade-core", "stockade-namespace", "stockade-wasm"], SUITES),
+    row("stockade-attacks", &["stockade-bare", "stockade-core"], &[]),
+    row(
+        "stockade",
+        &["stockade-attacks", "stockade-core", "stockade-namespace", "stockade-wasm"],
+        SUITES,
+    ),
     row("stockade-cli", &["stockade"], GUESTS),
     row("stockade-examples", &["stockade", "stockade-guests"], &[]),
     row("stockade-benches", &["stockade", "stockade-guests"], &[]),

@@ -1,17 +1,14 @@
-//! The formatting of the warden's image, which `cargo fmt` does not reach.
+//! The formatting of the static programs, which `cargo fmt` does not reach.
 
 use super::Finding;
-use crate::lint::IMAGE;
-use crate::{Outcome, command};
+use crate::command;
+use crate::lint::{BARE, IMAGES};
 use std::path::Path;
 use std::process::Command;
 
-/// Runs rustfmt over the image and the modules it names.
-pub(super) fn check(root: &Path) -> Outcome<Vec<Finding>> {
-    if !root.join(IMAGE).is_file() {
-        return Ok(Vec::new());
-    }
-    Ok(check_file(root, IMAGE))
+/// Runs rustfmt over the roots and the modules they name.
+pub(super) fn check(root: &Path) -> Vec<Finding> {
+    IMAGES.iter().chain([&BARE]).flat_map(|file| check_file(root, file)).collect()
 }
 
 /// Whether rustfmt would leave a file, relative to the root, as it is.

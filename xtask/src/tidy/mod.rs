@@ -52,7 +52,7 @@ pub(crate) fn run() -> Outcome {
     let mut findings = edges::check(&metadata);
     findings.extend(names::check_folders(&metadata, root));
     findings.extend(sources.iter().flat_map(check));
-    findings.extend(format::check(root)?);
+    findings.extend(format::check(root));
 
     let mut errors = 0;
     for finding in &findings {

@@ -54,6 +54,7 @@ fn backends_never_import_each_other() {
 fn a_build_edge_is_an_edge() {
     assert_eq!(edge("stockade-namespace", "stockade-warden", r#""build""#), []);
     assert_eq!(edge("stockade-core", "stockade-warden", r#""build""#).len(), 1);
+    assert_eq!(edge("stockade-core", "stockade-bare", r#""build""#).len(), 1);
 }
 
 #[test]

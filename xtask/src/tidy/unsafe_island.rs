@@ -3,7 +3,9 @@
 use super::source::Source;
 use super::{Finding, code};
 
-const ISLANDS: [&str; 3] = [
+const ISLANDS: [&str; 5] = [
+    "crates/stockade-attacks/image/",
+    "crates/stockade-bare/image/",
     "crates/stockade-namespace/src/sys/",
     "crates/stockade-warden/src/image/",
     "crates/stockade-wasm/src/cache/artifact.rs",

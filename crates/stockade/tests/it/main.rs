@@ -1,6 +1,8 @@
 //! Runtimes of languages as they are installed here; without them these tests are skipped.
 #![cfg(feature = "wasm")]
 
+#[cfg(all(feature = "attacks", feature = "namespace"))]
+mod attacks;
 mod javascript;
 mod python;
 

@@ -1,0 +1,30 @@
+//! Opens files and directories of the host that no program needs.
+
+use crate::kit::{self, Args, Errno, O_NONBLOCK, O_RDONLY};
+
+const NAMES: [&[u8]; 10] = [
+    b"/etc/shadow\0",
+    b"/etc/sudoers\0",
+    b"/etc/machine-id\0",
+    b"/root\0",
+    b"/home\0",
+    b"/boot\0",
+    b"/run\0",
+    b"/var/log\0",
+    b"/sys\0",
+    b"/mnt\0",
+];
+
+pub fn attack(_: Args) -> ! {
+    let mut answer = Errno::ENOENT;
+    for name in NAMES {
+        match kit::open(name, O_RDONLY | O_NONBLOCK) {
+            Ok(_) => {
+                let name = core::str::from_utf8(&name[..name.len() - 1]).unwrap_or("?");
+                kit::through(format_args!("{name} is open"))
+            }
+            Err(errno) => answer = errno,
+        }
+    }
+    kit::refused("open files of the host", answer)
+}

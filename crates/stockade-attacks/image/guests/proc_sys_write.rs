@@ -1,0 +1,29 @@
+//! Opens settings of the kernel for writing, those that start programs first. Nothing is written.
+
+use crate::kit::{self, Args, Errno, O_WRONLY};
+
+const NAMES: [&[u8]; 9] = [
+    b"/proc/sys/kernel/core_pattern\0",
+    b"/proc/sys/kernel/modprobe\0",
+    b"/proc/sys/kernel/hostname\0",
+    b"/proc/sys/kernel/ns_last_pid\0",
+    b"/proc/sys/kernel/shmmax\0",
+    b"/proc/sys/net/ipv4/ip_unprivileged_port_start\0",
+    b"/proc/sys/fs/binfmt_misc/register\0",
+    b"/proc/sys/vm/panic_on_oom\0",
+    b"/proc/irq/default_smp_affinity\0",
+];
+
+pub fn attack(_: Args) -> ! {
+    let mut answer = Errno::ENOENT;
+    for name in NAMES {
+        match kit::open(name, O_WRONLY) {
+            Ok(_) => {
+                let name = core::str::from_utf8(&name[..name.len() - 1]).unwrap_or("?");
+                kit::through(format_args!("{name} is open for writing"))
+            }
+            Err(errno) => answer = errno,
+        }
+    }
+    kit::refused("open settings of the kernel", answer)
+}

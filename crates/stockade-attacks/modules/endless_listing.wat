@@ -1,0 +1,20 @@
+;; Lists a directory of the host from its beginning, again and again.
+(module
+  (import "wasi_snapshot_preview1" "path_open"
+    (func $open (param i32 i32 i32 i32 i32 i64 i64 i32 i32) (result i32)))
+  (import "wasi_snapshot_preview1" "fd_readdir"
+    (func $list (param i32 i32 i32 i64 i32) (result i32)))
+  (import "wasi_snapshot_preview1" "proc_exit" (func $exit (param i32)))
+  (memory (export "memory") 2)
+  (data (i32.const 64) "/data")
+  (func $check (param i32)
+    (if (local.get 0) (then (call $exit (i32.add (i32.const 100) (local.get 0))))))
+  (func (export "_start")
+    (call $check
+      (call $open (i32.const 3) (i32.const 1) (i32.const 64) (i32.const 5) (i32.const 2)
+        (i64.const 0x4000) (i64.const 0) (i32.const 0) (i32.const 0)))
+    (loop $again
+      (call $check
+        (call $list (i32.load (i32.const 0)) (i32.const 0x10000) (i32.const 0x10000) (i64.const 0)
+          (i32.const 8)))
+      (br $again))))

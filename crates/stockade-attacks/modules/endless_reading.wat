@@ -1,0 +1,21 @@
+;; Reads a device that has no end, a mebibyte at a time.
+(module
+  (import "wasi_snapshot_preview1" "path_open"
+    (func $open (param i32 i32 i32 i32 i32 i64 i64 i32 i32) (result i32)))
+  (import "wasi_snapshot_preview1" "fd_read"
+    (func $read (param i32 i32 i32 i32) (result i32)))
+  (import "wasi_snapshot_preview1" "proc_exit" (func $exit (param i32)))
+  (memory (export "memory") 32)
+  ;; A list of one part: the second half of the memory.
+  (data (i32.const 0) "\00\00\10\00\00\00\10\00")
+  (data (i32.const 64) "/dev/urandom")
+  (func $check (param i32)
+    (if (local.get 0) (then (call $exit (i32.add (i32.const 100) (local.get 0))))))
+  (func (export "_start")
+    (call $check
+      (call $open (i32.const 3) (i32.const 1) (i32.const 64) (i32.const 12) (i32.const 0)
+        (i64.const 2) (i64.const 0) (i32.const 0) (i32.const 8)))
+    (loop $again
+      (call $check
+        (call $read (i32.load (i32.const 8)) (i32.const 0) (i32.const 1) (i32.const 16)))
+      (br $again))))

@@ -1,0 +1,17 @@
+;; Writes a list of 1 GiB, of 134,217,728 parts; of one part if it is given an argument.
+(module
+  (import "wasi_snapshot_preview1" "args_sizes_get"
+    (func $arguments (param i32 i32) (result i32)))
+  (import "wasi_snapshot_preview1" "fd_write"
+    (func $write (param i32 i32 i32 i32) (result i32)))
+  (import "wasi_snapshot_preview1" "proc_exit" (func $exit (param i32)))
+  (memory (export "memory") 1)
+  (func $check (param i32)
+    (if (local.get 0) (then (call $exit (i32.add (i32.const 100) (local.get 0))))))
+  (func (export "_start")
+    (call $check (call $arguments (i32.const 0) (i32.const 4)))
+    (call $check
+      (call $write (i32.const 1) (i32.const 16)
+        (select (i32.const 1) (i32.const 0x8000000)
+          (i32.gt_u (i32.load (i32.const 0)) (i32.const 1)))
+        (i32.const 8)))))
