@@ -19,6 +19,7 @@ Examples:
   stockade run --memory 64MiB --wall-time 5s --ro ./data:/data -- python3 /data/job.py
   stockade run --policy judge.toml --report report.json -- ./solution < input.txt
   stockade doctor
+  stockade doctor --attack
 ";
 
 const STATUS: &str = "\
@@ -45,6 +46,17 @@ Examples:
   stockade run --backend wasm python -c 'print(1 + 1)'
 ";
 
+const DOCTOR_STATUS: &str = "\
+Exit status:
+  0    every backend meets the default policy here; with --attack, no attack got through
+  1    one does not; with --attack, one did
+  125  with --attack, the policy is bad or no attack could be tried
+
+The attacks harm nothing: they are aimed at files, sockets and processes of their own. Without
+--policy they run under the default policy, where limits that this host only approximates are taken
+as they are.
+";
+
 /// Run programs you do not trust.
 #[derive(Debug, Parser)]
 #[command(name = "stockade", version, after_help = EXAMPLES, disable_help_subcommand = true)]
@@ -62,14 +74,8 @@ pub(crate) enum Command {
     )]
     Run(Box<RunArgs>),
     /// Show what this host can enforce, and the fix for what it cannot
-    #[command(
-        after_help = "Exit status: 0 if every backend meets the default policy here, 1 if one does not"
-    )]
-    Doctor {
-        /// Print JSON instead of a table
-        #[arg(long)]
-        json: bool,
-    },
+    #[command(after_help = DOCTOR_STATUS)]
+    Doctor(DoctorArgs),
     /// Check or show a policy file
     Policy {
         #[command(subcommand)]
@@ -82,6 +88,22 @@ pub(crate) enum Command {
     },
     /// Show the version and the architecture
     Version,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct DoctorArgs {
+    /// Print JSON instead of a table
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// Try to break out of a sandbox, in every way of the suite, and say what stopped it
+    #[arg(long)]
+    pub(crate) attack: bool,
+    /// Try the attacks that take long as well
+    #[arg(long, requires = "attack")]
+    pub(crate) thorough: bool,
+    /// Attack under this policy: JSON if its name ends in `.json`, else TOML
+    #[arg(long, value_name = "FILE", requires = "attack")]
+    pub(crate) policy: Option<PathBuf>,
 }
 
 #[derive(Debug, Subcommand)]

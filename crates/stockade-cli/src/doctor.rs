@@ -2,6 +2,7 @@
 //! cannot.
 
 mod advice;
+mod attack;
 mod backend;
 mod host;
 mod screen;
@@ -11,7 +12,8 @@ use std::io::{self, Write};
 
 use serde::Serialize;
 
-use crate::exit::Exit;
+use crate::args::DoctorArgs;
+use crate::exit::{self, Exit};
 use advice::Advice;
 use backend::BackendFindings;
 use host::Host;
@@ -31,8 +33,12 @@ struct Findings {
     advice: Vec<Advice>,
 }
 
-/// Prints what every backend of this build can do here.
-pub(crate) fn doctor(json: bool) -> io::Result<Exit> {
+/// Prints what every backend of this build can do here, or how attacks on it went.
+pub(crate) fn doctor(args: &DoctorArgs) -> Result<Exit, Exit> {
+    if args.attack { attack::attack(args) } else { examine(args.json).map_err(exit::output) }
+}
+
+fn examine(json: bool) -> io::Result<Exit> {
     let findings = Findings::gather();
     let mut text =
         if json { serde_json::to_string_pretty(&findings)? } else { screen::render(&findings) };

@@ -17,6 +17,8 @@ impl Exit {
     pub(crate) const BAD_POLICY: Self = Self(1);
     /// `doctor` found a backend that does not meet the default policy.
     pub(crate) const NOT_MET: Self = Self(1);
+    /// `doctor --attack` saw an attack get through.
+    pub(crate) const BREACHED: Self = Self(1);
     /// A limit or a refusal ended the program.
     pub(crate) const STOPPED: Self = Self(124);
     /// Stockade itself could not do what was asked.

@@ -29,7 +29,7 @@ use exit::Exit;
 fn main() -> ExitCode {
     let outcome = match Cli::parse().command {
         Command::Run(args) => run::run(&args),
-        Command::Doctor { json } => doctor::doctor(json).map_err(exit::output),
+        Command::Doctor(args) => doctor::doctor(&args),
         Command::Policy { command: PolicyCommand::Check { file } } => policy::check(&file),
         Command::Policy { command: PolicyCommand::Show { file, json } } => {
             policy::show(file.as_deref(), json)

@@ -199,7 +199,8 @@ fn a_root_is_either_a_base_or_a_directory() {
 
 #[test]
 fn the_other_commands_are_understood() {
-    assert!(matches!(parse(&["doctor", "--json"]), Ok(Command::Doctor { json: true })));
+    assert!(matches!(parse(&["doctor", "--json"]), Ok(Command::Doctor(args)) if args.json));
+    assert!(parse(&["doctor", "--thorough"]).is_err());
     assert!(matches!(parse(&["version"]), Ok(Command::Version)));
     assert!(parse(&["policy", "check"]).is_err());
     let shown = parse(&["policy", "show", "--json", "p.toml"]).expect("a policy command");

@@ -14,11 +14,16 @@ const WIDEST: u16 = 100;
 const NARROWEST: u16 = 60;
 
 pub(super) fn render(findings: &Findings) -> String {
+    render_at(findings, width())
+}
+
+/// How wide lines may be.
+pub(super) fn width() -> u16 {
     let width = match terminal_size::terminal_size() {
         Some((terminal_size::Width(width), _)) if io::stdout().is_terminal() => width,
         _ => WIDEST,
     };
-    render_at(findings, width.clamp(NARROWEST, WIDEST))
+    width.clamp(NARROWEST, WIDEST)
 }
 
 pub(super) fn render_at(findings: &Findings, width: u16) -> String {
@@ -28,7 +33,7 @@ pub(super) fn render_at(findings: &Findings, width: u16) -> String {
     blocks.join("\n\n")
 }
 
-fn head(version: &str, host: &Host, width: u16) -> String {
+pub(super) fn head(version: &str, host: &Host, width: u16) -> String {
     let kernel = host.kernel.as_deref().unwrap_or("of unknown version");
     let mut text = format!("Stockade {version} on Linux {kernel}, {}", host.arch);
     match host.uid {
@@ -152,7 +157,7 @@ fn indent(text: &str, by: &str) -> String {
 }
 
 /// Breaks prose at blanks.
-fn wrap(text: &str, by: &str, width: u16) -> String {
+pub(super) fn wrap(text: &str, by: &str, width: u16) -> String {
     let mut lines = vec![by.to_owned()];
     for word in text.split_whitespace() {
         let line = lines.last_mut().expect("there is a first");

@@ -2,6 +2,7 @@
 //!
 //! `STOCKADE_TEST_BIN` names another binary to test, such as one that another user may execute.
 
+mod attack;
 mod command;
 mod doctor;
 mod isolation;
