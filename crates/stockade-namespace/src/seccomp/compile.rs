@@ -27,18 +27,18 @@ const RETURN: u32 = libc::BPF_RET | libc::BPF_K;
 /// Consecutive numbers with the same decision. A range ends where the next one begins, the last
 /// one at `u32::MAX`.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Range {
+pub(super) struct Range<'a> {
     /// The lowest number.
     pub(super) first: u32,
     /// What becomes of all of them.
-    pub(super) decision: Decision,
+    pub(super) decision: Decision<'a>,
 }
 
 /// The decisions of `rules` for all 2³² numbers of `arch`, in ascending order.
 ///
 /// A number without a name is answered with `ENOSYS`: gaps, calls of kernels to come, and on
 /// x86-64 the x32 ABI, whose numbers carry bit 30.
-pub(super) fn ranges(arch: &Arch, rules: &Rules) -> Vec<Range> {
+pub(super) fn ranges(arch: &Arch, rules: &Rules) -> Vec<Range<'static>> {
     let unknown = Decision::Always(ENOSYS);
     let mut ranges = vec![Range { first: 0, decision: unknown }];
     let mut next = 0;
@@ -64,7 +64,7 @@ pub(super) fn ranges(arch: &Arch, rules: &Rules) -> Vec<Range> {
 /// The whole program: foreign architectures die, then the tree over `ranges`.
 ///
 /// `ranges` is not empty and begins at 0.
-pub(super) fn compile(audit: u32, ranges: &[Range]) -> Vec<Instruction> {
+pub(super) fn compile(audit: u32, ranges: &[Range<'_>]) -> Vec<Instruction> {
     let mut program = vec![
         plain(LOAD, ARCH),
         branch(IF_EQUAL, audit, 1, 0),
@@ -75,7 +75,7 @@ pub(super) fn compile(audit: u32, ranges: &[Range]) -> Vec<Instruction> {
     program
 }
 
-fn tree(ranges: &[Range]) -> Vec<Instruction> {
+fn tree(ranges: &[Range<'_>]) -> Vec<Instruction> {
     if let [only] = ranges {
         return leaf(only.decision);
     }
@@ -94,7 +94,7 @@ fn tree(ranges: &[Range]) -> Vec<Instruction> {
     code
 }
 
-fn leaf(decision: Decision) -> Vec<Instruction> {
+fn leaf(decision: Decision<'_>) -> Vec<Instruction> {
     match decision {
         Decision::Always(action) => vec![plain(RETURN, action.code())],
         Decision::Checked(clauses) => {
@@ -116,7 +116,7 @@ type Operand = (u8, u32);
 /// what the accumulator is known to hold before and after.
 fn append_clause(
     code: &mut Vec<Instruction>,
-    (tests, action): &Clause,
+    (tests, action): &Clause<'_>,
     before: Option<Operand>,
 ) -> Option<Operand> {
     let mut held = before;

@@ -1,6 +1,10 @@
-//! Classic BPF as seccomp runs it, for tests.
+//! Classic BPF as seccomp runs it, and rules read one by one: what the compiler is held against.
+
+#[cfg(test)]
+pub(super) mod paths;
 
 use super::Instruction;
+use super::rule::{Action, Decision};
 
 /// What a filter sees of a call, `struct seccomp_data`.
 #[derive(Clone, Copy, Debug)]
@@ -61,5 +65,33 @@ fn load(call: &Call, offset: u32) -> u32 {
         half @ 2..4 => word(call.pointer, half - 2),
         half @ 4..16 => word(call.args[(half as usize - 4) / 2], half % 2),
         _ => panic!("load at {offset} is outside seccomp_data"),
+    }
+}
+
+/// What the rules say, found without any of the compiler's machinery.
+pub(super) fn decide(decision: Decision<'_>, args: &[u64; 6]) -> Action {
+    match decision {
+        Decision::Always(action) => action,
+        Decision::Checked(clauses) => clauses
+            .iter()
+            .find(|(tests, _)| tests.iter().all(|test| test.holds(args)))
+            .map_or(Action::Allow, |&(_, action)| action),
+    }
+}
+
+/// Panics unless the kernel's checker would accept the program.
+pub(super) fn assert_valid(program: &[Instruction]) {
+    assert!(!program.is_empty() && program.len() <= 4096);
+    assert_eq!(program[program.len() - 1].code, 0x06, "the last instruction returns");
+    for (at, instruction) in program.iter().enumerate() {
+        let furthest = match instruction.code {
+            0x05 => instruction.k as usize,
+            0x15 | 0x35 | 0x45 => usize::from(instruction.jt.max(instruction.jf)),
+            _ => 0,
+        };
+        assert!(at + 1 + furthest < program.len() || instruction.code == 0x06, "jump at {at}");
+        if instruction.code == 0x20 {
+            assert!(instruction.k.is_multiple_of(4) && instruction.k < 64);
+        }
     }
 }

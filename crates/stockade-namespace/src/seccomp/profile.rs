@@ -13,7 +13,7 @@ use super::{Profile, Sockets};
 /// A profile's decision for every system call, by name.
 #[derive(Debug)]
 pub(super) struct Rules {
-    named: HashMap<&'static str, Decision>,
+    named: HashMap<&'static str, Decision<'static>>,
     otherwise: Action,
 }
 
@@ -51,7 +51,7 @@ impl Rules {
     }
 
     /// What becomes of the system call `name`.
-    pub(super) fn decision(&self, name: &str) -> Decision {
+    pub(super) fn decision(&self, name: &str) -> Decision<'static> {
         self.named.get(name).copied().unwrap_or(Always(self.otherwise))
     }
 
@@ -72,7 +72,7 @@ const EAFNOSUPPORT: Action = Errno(libc::EAFNOSUPPORT as u16);
 const EPROTONOSUPPORT: Action = Errno(libc::EPROTONOSUPPORT as u16);
 
 /// Calls whose arguments matter, with the clauses that refuse some of them.
-const CHECKS: &[(&str, &[Clause])] = &[
+const CHECKS: &[(&str, &[Clause<'_>])] = &[
     ("clone", &[(&[has_any(0, NAMESPACES)], EPERM)]),
     ("unshare", &[(&[has_any(0, !UNSHAREABLE)], EPERM)]),
     ("personality", &[(&[differs(0, u32::MAX), has_any(0, !PERSONALITIES)], EPERM)]),
@@ -153,7 +153,7 @@ const CREATES: u32 = (libc::O_CREAT | (libc::O_TMPFILE & !libc::O_DIRECTORY)) as
 /// Mask and value that tell character and block devices from every other file type.
 const DEVICE: (u32, u32) = (0o12_0000, libc::S_IFCHR & libc::S_IFBLK);
 
-fn families(sockets: Sockets) -> &'static [Clause] {
+fn families(sockets: Sockets) -> &'static [Clause<'static>] {
     const UNIX: u32 = libc::AF_UNIX as u32;
     const INET: u32 = libc::AF_INET as u32;
     const INET6: u32 = libc::AF_INET6 as u32;

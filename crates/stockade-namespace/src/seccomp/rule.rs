@@ -77,13 +77,13 @@ pub(super) const fn masked_differs(argument: u8, mask: u32, value: u32) -> Test 
 }
 
 /// An action and the tests that must all hold for it.
-pub(super) type Clause = (&'static [Test], Action);
+pub(super) type Clause<'a> = (&'a [Test], Action);
 
 /// What becomes of a system call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Decision {
+pub(super) enum Decision<'a> {
     /// The same whatever the arguments; the kernel can cache it.
     Always(Action),
     /// The first clause that holds decides; if none does, the call is allowed.
-    Checked(&'static [Clause]),
+    Checked(&'a [Clause<'a>]),
 }

@@ -1,5 +1,6 @@
 mod equivalence;
 mod numbers;
+mod table;
 
 use super::interpret::{Call, run};
 use super::numbers::{AARCH64, Arch, X86_64};

@@ -4,45 +4,19 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::seccomp::compile::{Range, compile, ranges};
+use crate::seccomp::interpret::{assert_valid, decide};
 use crate::seccomp::profile::Rules;
 use crate::seccomp::rule::{Clause, Decision, differs, equals, has_any, masked_equals};
 
 /// What the rules say about a number, found without any of the compiler's machinery.
-fn look_up(arch: &Arch, rules: &Rules, wanted: u32) -> Decision {
+fn look_up(arch: &Arch, rules: &Rules, wanted: u32) -> Decision<'static> {
     arch.calls()
         .find(|&(number, _)| number == wanted)
         .map_or(Decision::Always(ENOSYS), |(_, name)| rules.decision(name))
 }
 
-fn decide(decision: Decision, args: &[u64; 6]) -> Action {
-    match decision {
-        Decision::Always(action) => action,
-        Decision::Checked(clauses) => clauses
-            .iter()
-            .find(|(tests, _)| tests.iter().all(|test| test.holds(args)))
-            .map_or(Allow, |&(_, action)| action),
-    }
-}
-
-/// Panics unless the kernel's checker would accept the program.
-fn assert_valid(program: &[Instruction]) {
-    assert!(!program.is_empty() && program.len() <= 4096);
-    assert_eq!(program[program.len() - 1].code, 0x06, "the last instruction returns");
-    for (at, instruction) in program.iter().enumerate() {
-        let furthest = match instruction.code {
-            0x05 => instruction.k as usize,
-            0x15 | 0x35 | 0x45 => usize::from(instruction.jt.max(instruction.jf)),
-            _ => 0,
-        };
-        assert!(at + 1 + furthest < program.len() || instruction.code == 0x06, "jump at {at}");
-        if instruction.code == 0x20 {
-            assert!(instruction.k.is_multiple_of(4) && instruction.k < 64);
-        }
-    }
-}
-
 /// The arguments' values at and around everything the rules compare with.
-fn boundaries() -> Vec<u64> {
+pub(super) fn boundaries() -> Vec<u64> {
     let marks = [
         0,
         1,
@@ -166,8 +140,8 @@ fn every_name_in_a_profile_is_a_system_call() {
 }
 
 /// Decisions of every form the compiler has to translate.
-const DECISIONS: [Decision; 6] = {
-    const MIXED: &[Clause] = &[
+const DECISIONS: [Decision<'_>; 6] = {
+    const MIXED: &[Clause<'_>] = &[
         (&[masked_equals(1, 0xf0, 0x30), differs(1, 7)], EPERM),
         (&[has_any(1, 0x8000_0000)], KillProcess),
         (&[masked_equals(1, 0xff, 0)], ENOSYS),
