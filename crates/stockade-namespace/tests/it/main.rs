@@ -16,6 +16,7 @@ mod machine;
 mod processes;
 mod sockets;
 mod streams;
+mod syscalls;
 mod view;
 mod warden_loss;
 mod warden_stop;
