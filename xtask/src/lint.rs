@@ -16,6 +16,7 @@ pub(crate) const IMAGES: [&str; 2] =
 pub(crate) fn run() -> Outcome {
     let metadata = Metadata::load()?;
     command::run(&mut command::cargo(&["fmt", "--all", "--check"]))?;
+    command::run(&mut command::cargo(&["fmt", "--check", "--manifest-path", "fuzz/Cargo.toml"]))?;
     tidy::run()?;
     let clippy = ["clippy", "--workspace", "--all-targets", "--locked", "--", "-D", "warnings"];
     command::run(&mut command::cargo(&clippy))?;

@@ -10,6 +10,7 @@ mod cross;
 mod demo;
 mod host;
 mod lint;
+mod nightly;
 mod runtimes;
 mod setup;
 mod table;
@@ -35,8 +36,9 @@ Commands:
   demo            run a real untrusted program and one misbehaving guest per limit
   lint            formatting, clippy, documentation, tidy and licences
   tidy            the laws of the workspace: crate edges, lengths, unsafe islands, stubs
-  table           write the table of behaviours into the manual
+  table           write the tables that are committed: behaviours in the manual, system calls
   cross           type-check the native crates for aarch64
+  fuzz            run fuzz targets: [--seconds N] [TARGET… | all]
 ";
 
 fn main() -> ExitCode {
@@ -54,6 +56,7 @@ fn main() -> ExitCode {
         ["cross"] => cross::run(),
         [] | ["help"] => help(),
         list if list.iter().any(|word| matches!(*word, "-h" | "--help")) => help(),
+        ["fuzz", list @ ..] => nightly::fuzz::run(list),
         list => Err(format!("no such command: {}\n\n{HELP}", list.join(" "))),
     };
     match outcome {

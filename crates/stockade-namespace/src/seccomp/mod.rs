@@ -5,13 +5,18 @@
 //! `Documentation/userspace-api/seccomp_filter.rst`.
 
 mod compile;
-#[cfg(test)]
+#[cfg(fuzzing)]
+mod fuzzing;
+#[cfg(any(test, fuzzing))]
 mod interpret;
 mod numbers;
 mod profile;
 mod rule;
 #[cfg(test)]
 mod tests;
+
+#[cfg(fuzzing)]
+pub(crate) use fuzzing::any_table_compiles;
 
 /// Which set of rules a workload runs under.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

@@ -43,7 +43,7 @@ pub(super) const HIGH: u8 = 6;
 
 impl Test {
     /// Whether the call's arguments pass.
-    #[cfg(test)]
+    #[cfg(any(test, fuzzing))]
     pub(super) fn holds(&self, args: &[u64; 6]) -> bool {
         let shift = if self.argument < HIGH { 0 } else { 32 };
         let half = args[usize::from(self.argument % HIGH)] >> shift & u64::from(u32::MAX);
