@@ -39,6 +39,7 @@ Commands:
   table           write the tables that are committed: behaviours in the manual, system calls
   cross           type-check the native crates for aarch64
   fuzz            run fuzz targets: [--seconds N] [TARGET… | all]
+  miri            run the unit tests of what does no I/O under Miri
 ";
 
 fn main() -> ExitCode {
@@ -54,6 +55,7 @@ fn main() -> ExitCode {
         ["tidy"] => tidy::run(),
         ["table"] => table::run(),
         ["cross"] => cross::run(),
+        ["miri"] => nightly::miri(),
         [] | ["help"] => help(),
         list if list.iter().any(|word| matches!(*word, "-h" | "--help")) => help(),
         ["fuzz", list @ ..] => nightly::fuzz::run(list),

@@ -1,8 +1,11 @@
-//! What only a nightly compiler can do: `cargo xtask fuzz`.
+//! What only a nightly compiler can do: `cargo xtask fuzz` and `cargo xtask miri`.
 
 pub(crate) mod fuzz;
+mod miri;
 #[cfg(test)]
 mod tests;
+
+pub(crate) use miri::run as miri;
 
 use crate::{command, workspace};
 use std::path::Path;

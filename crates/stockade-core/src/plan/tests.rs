@@ -6,8 +6,12 @@ use crate::{
     Ability, Control, Cpus, EnforcementStatus, ErrorKind, Limit, NetworkMode, Policy, Support,
 };
 
+/// None for an interpreter, which takes minutes for one.
 fn cases() -> ProptestConfig {
-    ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(512) }
+    ProptestConfig {
+        failure_persistence: None,
+        ..ProptestConfig::with_cases(if cfg!(miri) { 0 } else { 512 })
+    }
 }
 
 fn all_enforced() -> Support {
