@@ -24,10 +24,9 @@ fn hierarchies(data: &[u8]) {
     let found = detect::Hierarchies::parse(cgroup, mounts);
     let climbs = |path: &Path| path.components().any(|part| part == Component::ParentDir);
     // The mount's own path is the kernel's word; what is put below it is not.
-    if let Some(unified) = &found.v2
-        && let Ok(below) = unified.own.strip_prefix(&unified.mount)
-    {
-        assert!(!climbs(below), "{unified:?}");
+    if let Some(unified) = &found.v2 {
+        let below = unified.own.strip_prefix(&unified.mount);
+        assert!(below.is_ok_and(|below| !climbs(below)), "{unified:?}");
     }
     assert!(found.v1.keys().all(|name| detect::CONTROLLERS.contains(name)));
 }

@@ -109,7 +109,9 @@ impl Mount {
     fn locate(&self, path: &str) -> Option<PathBuf> {
         let path = Path::new(path);
         let climbs = |path: &Path| path.components().any(|part| part == Component::ParentDir);
-        if !path.is_absolute() || climbs(path) || climbs(&self.root) {
+        // Joining what is left of an absolute path to no root would leave the mount.
+        let absolute = [path, &self.root, &self.point].iter().all(|path| path.is_absolute());
+        if !absolute || climbs(path) || climbs(&self.root) {
             return None;
         }
         // Collecting the components leaves no slash at the end when nothing is joined.

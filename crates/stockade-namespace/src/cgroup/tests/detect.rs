@@ -111,3 +111,13 @@ fn garbage_finds_nothing() {
         assert_eq!(Hierarchies::parse(text, PURE), Hierarchies::default(), "{text}");
     }
 }
+
+#[test]
+fn a_mount_without_an_absolute_root_or_point_is_none() {
+    for mounts in [
+        "30 23 0:26  /sys/fs/cgroup rw - cgroup2 cgroup2 rw",
+        "30 23 0:26 / sys/fs/cgroup rw - cgroup2 cgroup2 rw",
+    ] {
+        assert_eq!(Hierarchies::parse("0::/etc\n", mounts), Hierarchies::default());
+    }
+}
