@@ -360,7 +360,7 @@ impl State {
         let runs = self.runs.iter_mut().take(high).filter(|run| run.live);
         let graves = self.graves.iter_mut().take(self.buried);
         let groups = runs.map(|run| &mut run.groups).chain(self.spares.all()).chain(graves);
-        groups.fold(true, |removed, groups| groups.remove().is_ok() && removed)
+        groups.map(|groups| usize::from(groups.remove().is_err())).sum::<usize>() == 0
     }
 }
 
