@@ -135,7 +135,8 @@ impl Host {
 
 impl NamespaceSandbox {
     /// What this host could enforce if namespaces could be made, for diagnosis where
-    /// [`NamespaceSandbox::new`] fails. Tries cgroups, and launches nothing.
+    /// [`NamespaceSandbox::new`] fails. Tries cgroups, launches nothing, and asks no service manager
+    /// for a scope.
     pub fn outlook() -> Support {
         Host::look().support(0, false)
     }

@@ -39,6 +39,11 @@ pub struct NamespaceSandbox {
 impl NamespaceSandbox {
     /// Finds out what the host offers and launches the warden.
     ///
+    /// Under cgroup v2 a process that has no group to give limits in, but a systemd of its user's (of
+    /// the system, for root), gets a warden in a scope of that, launched by `/usr/bin/systemd-run`.
+    /// The calling process is not moved. If there is no answer within ten seconds, limits are
+    /// approximated, as they are without a service manager, and [`Support`] says why.
+    ///
     /// # Errors
     /// `Unsupported` when this process may not make namespaces here (the hint says what refuses
     /// them), `Setup` when the warden cannot be launched.

@@ -7,4 +7,4 @@ mod roots;
 
 pub(crate) use ids::IdRange;
 pub use link::Census;
-pub(crate) use link::{Link, LinkError, wait_nudging};
+pub(crate) use link::{Link, LinkError, Newborn, wait_nudging};

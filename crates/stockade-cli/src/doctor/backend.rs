@@ -85,6 +85,9 @@ pub(super) fn wasm() -> BackendFindings {
     }
 }
 
+/// How mechanisms end that are in a scope, which is where all of them then are.
+const SCOPE: &str = " in a scope of the service manager";
+
 /// What making groups, writing limits and reading them back came to.
 fn cgroups(support: &Support) -> Trial {
     let mut files = Vec::new();
@@ -96,10 +99,14 @@ fn cgroups(support: &Support) -> Trial {
         }
     }
     let ok = lacking.is_empty();
+    // Said once.
+    let bare: Vec<_> = files.iter().filter_map(|file| file.strip_suffix(SCOPE)).collect();
+    let place = if bare.is_empty() { "" } else { SCOPE };
+    let names = if bare.is_empty() { files.join(", ") } else { bare.join(", ") };
     let found = match (files.is_empty(), ok) {
-        (_, true) => format!("made a group, wrote and read back: {}", files.join(", ")),
+        (_, true) => format!("made a group{place}, wrote and read back: {names}"),
         (true, _) => "none can be had".to_owned(),
-        (false, _) => format!("had {}; none for {}", files.join(", "), lacking.join(", ")),
+        (false, _) => format!("had {names}{place}; none for {}", lacking.join(", ")),
     };
     Trial { what: "cgroups", ok, found }
 }

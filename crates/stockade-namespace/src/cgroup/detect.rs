@@ -45,7 +45,15 @@ impl Hierarchies {
     /// # Errors
     /// If `/proc` is not mounted.
     pub(crate) fn read() -> io::Result<Self> {
-        let cgroup = fs::read("/proc/self/cgroup")?;
+        Self::of("self")
+    }
+
+    /// Reads where a process stands, by its number in `/proc`, in the caller's view.
+    ///
+    /// # Errors
+    /// If `/proc` does not show it.
+    pub(super) fn of(process: &str) -> io::Result<Self> {
+        let cgroup = fs::read(format!("/proc/{process}/cgroup"))?;
         let mountinfo = fs::read("/proc/self/mountinfo")?;
         // A path that is no text is no cgroup of ours, but must not hide the others.
         let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();

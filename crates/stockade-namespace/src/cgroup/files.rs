@@ -29,8 +29,13 @@ pub(super) fn read(dir: impl AsFd, file: &str) -> io::Result<String> {
 
 /// Writes `value` in one piece, as the kernel wants it.
 pub(super) fn write(dir: impl AsFd, file: &str, value: &str) -> io::Result<()> {
+    File::from(open_for_writing(dir, file)?).write_all(value.as_bytes())
+}
+
+/// Opens `file` to be written.
+pub(super) fn open_for_writing(dir: impl AsFd, file: &str) -> io::Result<OwnedFd> {
     let flags = OFlags::WRONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-    File::from(openat(dir, file, flags, Mode::empty())?).write_all(value.as_bytes())
+    Ok(openat(dir, file, flags, Mode::empty())?)
 }
 
 /// Whether `dir/file` exists; `dir` may be anywhere.

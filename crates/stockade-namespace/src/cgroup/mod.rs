@@ -1,7 +1,8 @@
 //! Limits and counters by cgroup: version 1, version 2 or a mix of both.
 //!
 //! Here is decided what the warden will do and where; the warden does it. Everything nests under
-//! the cgroup that the host process is in, so that whatever bounds the host bounds its sandboxes.
+//! the cgroup that the host process is in, or beside it where nothing bounds the host alone, so that
+//! whatever bounds the host bounds its sandboxes.
 
 mod base;
 mod detect;
@@ -10,6 +11,7 @@ mod name;
 mod probe;
 mod recipe;
 mod remove;
+mod scope;
 mod sweep;
 mod unified;
 
@@ -21,6 +23,7 @@ use stockade_core::{Ability, Control};
 pub(crate) use base::Base;
 pub(crate) use detect::Hierarchies;
 pub(crate) use recipe::Bounds;
+pub(crate) use scope::{Manager, Scope, Unit};
 pub(crate) use sweep::sweep;
 
 /// Which of the two cgroup interfaces a hierarchy has; see cgroups(7).
@@ -61,12 +64,24 @@ impl Seat {
 }
 
 /// Why cgroups do not bound or count a resource.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{reason}")]
 pub(crate) struct Lack {
     /// What is in the way.
     pub(crate) reason: String,
     /// What would change that, if something would.
     pub(crate) fix: Option<String>,
+}
+
+/// Where groups of version 2 are made.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Home {
+    /// Where the caller may make some, if anywhere.
+    Given,
+    /// Nowhere, for want of a group of the caller's own; a service manager can be asked for one.
+    Wanting(Manager),
+    /// In a scope of the service manager's, another one for each warden.
+    Scope(Manager),
 }
 
 /// What cgroups can do for this process.
@@ -82,17 +97,46 @@ pub(crate) struct Cgroups {
     pub(crate) cpu_time: Result<Seat, Lack>,
     /// Bounds the CPU rate.
     pub(crate) cpu_rate: Result<Seat, Lack>,
+    /// Where groups of version 2 are made.
+    pub(crate) home: Home,
 }
 
 impl Cgroups {
+    /// Notes why there was no scope of the service manager's either.
+    pub(crate) fn refuse_scope(&mut self, refusal: &Lack) {
+        self.home = Home::Given;
+        let all = [&mut self.memory, &mut self.tasks, &mut self.cpu_time, &mut self.cpu_rate];
+        for lack in all.into_iter().filter_map(|seat| seat.as_mut().err()) {
+            lack.reason =
+                format!("{}; a scope of the service manager was asked for: {refusal}", lack.reason);
+            lack.fix = refusal.fix.clone().or_else(|| lack.fix.take());
+        }
+    }
+
+    /// Whether all that is bounded or counted here is so in `other`, by the same files.
+    pub(crate) fn holds_in(&self, other: &Self) -> bool {
+        let seats = |cgroups: &Self| {
+            let Self { memory, tasks, cpu_time, cpu_rate, .. } = cgroups.clone();
+            [memory, tasks, cpu_time, cpu_rate].map(Result::ok)
+        };
+        seats(self)
+            .into_iter()
+            .zip(seats(other))
+            .all(|(here, there)| here.is_none() || here == there)
+    }
+
     /// How well `control` is enforced: by cgroups, or else by what stands in for them, where
     /// `gap` is the time between two samples. `None` for a control that is no matter of cgroups.
     pub(crate) fn ability(&self, control: Control, gap: Duration) -> Option<Ability> {
         let gap = format!("every {} ms", gap.as_millis());
+        let files = |v1: &str, v2: &str| match self.home {
+            Home::Scope(_) => [v1.to_owned(), format!("{v2} in a scope of the service manager")],
+            _ => [v1.to_owned(), v2.to_owned()],
+        };
         Some(match control {
             Control::Memory => answer(
                 &self.memory,
-                ["memory.limit_in_bytes", "memory.max"],
+                &files("memory.limit_in_bytes", "memory.max"),
                 "sampled memory and page tables of the process tree",
                 &format!(
                     "sampled {gap}: what is held for less time is missed, and so are socket and \
@@ -102,7 +146,7 @@ impl Cgroups {
             ),
             Control::CpuTime => answer(
                 &self.cpu_time,
-                ["cpuacct.usage", "cpu.stat"],
+                &files("cpuacct.usage", "cpu.stat"),
                 "sampled /proc times and RLIMIT_CPU",
                 &format!(
                     "sampled {gap}: a process that lives for less time may be missed, and two ticks of \
@@ -111,12 +155,12 @@ impl Cgroups {
             ),
             Control::Processes => answer(
                 &self.tasks,
-                ["pids.max", "pids.max"],
+                &files("pids.max", "pids.max"),
                 "RLIMIT_NPROC in the sandbox's user namespace and a sampled count",
                 &format!("counted {gap}: refusals are seen by the workload alone"),
             ),
             Control::Cpus => match &self.cpu_rate {
-                Ok(seat) => enforced(seat, ["cpu.cfs_quota_us", "cpu.max"]),
+                Ok(seat) => enforced(seat, &files("cpu.cfs_quota_us", "cpu.max")),
                 Err(lack) => Ability::unavailable(lack.reason.clone(), lack.fix.as_deref()),
             },
             _ => return None,
@@ -124,7 +168,7 @@ impl Cgroups {
     }
 }
 
-fn enforced(seat: &Seat, files: [&str; 2]) -> Ability {
+fn enforced(seat: &Seat, files: &[String; 2]) -> Ability {
     Ability::enforced(match seat.version {
         Version::V1 => format!("cgroup v1 {}", files[0]),
         Version::V2 => format!("cgroup v2 {}", files[1]),
@@ -133,7 +177,7 @@ fn enforced(seat: &Seat, files: [&str; 2]) -> Ability {
 
 fn answer(
     seat: &Result<Seat, Lack>,
-    files: [&str; 2],
+    files: &[String; 2],
     substitute: &str,
     weakness: &str,
 ) -> Ability {

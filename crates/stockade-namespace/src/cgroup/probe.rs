@@ -8,9 +8,11 @@ use std::path::{Path, PathBuf};
 use rustix::fs::{Mode, mkdirat};
 
 use super::base::Base;
-use super::detect::Hierarchies;
+use super::detect::{Hierarchies, Unified};
 use super::remove::{PATIENCE, remove};
-use super::{Cgroups, Lack, Parent, Seat, Version, files, unified};
+use super::scope::{Manager, Scope};
+use super::unified::{self, Refusal};
+use super::{Cgroups, Home, Lack, Parent, Seat, Version, files};
 
 /// What is tried for one resource on one interface.
 struct Trial {
@@ -76,6 +78,22 @@ impl Cgroups {
     /// Tries, for each resource, the hierarchy that has it: makes a group there, writes limits,
     /// reads them back, and removes the group.
     pub(crate) fn probe(hierarchies: &Hierarchies) -> Self {
+        Self::probe_at(hierarchies, unified::home, Home::Given)
+    }
+
+    /// The same in a scope of the manager's.
+    pub(crate) fn probe_scope(scope: &Scope) -> Self {
+        let unified = scope.manager.caller.clone();
+        let hierarchies = Hierarchies { v1: BTreeMap::new(), v2: Some(unified) };
+        let home = Home::Scope(scope.manager.clone());
+        Self::probe_at(&hierarchies, |_| Ok(scope.dir.clone()), home)
+    }
+
+    fn probe_at(
+        hierarchies: &Hierarchies,
+        home: impl FnOnce(&Unified) -> Result<PathBuf, Refusal>,
+        mut kind: Home,
+    ) -> Self {
         let mut seats: [Result<Seat, Lack>; RESOURCES] =
             V1.each_ref().map(|trial| Err(unseen(trial.controller)));
         let mut parents = Vec::new();
@@ -85,33 +103,51 @@ impl Cgroups {
         }
         let left: Vec<usize> = (0..RESOURCES).filter(|&r| is_unclaimed(r, hierarchies)).collect();
         if let Some(unified) = hierarchies.v2.as_ref().filter(|_| !left.is_empty()) {
-            match unified::home(unified) {
-                Ok((dir, controllers)) => {
-                    let has = |&r: &usize| {
-                        let name = V2[r].controller;
-                        name.is_empty() || controllers.contains(&name)
-                    };
-                    let (resources, lacking) = left.into_iter().partition::<Vec<_>, _>(has);
-                    for resource in lacking {
-                        seats[resource] = Err(unoffered(&dir, V2[resource].controller));
+            let lack = match home(unified) {
+                Ok(dir) => settle_unified(dir, &left, &mut seats, &mut parents).err(),
+                Err(Refusal::Other(lack)) => Some(lack),
+                Err(Refusal::Undelegated(lack)) => {
+                    let has_all = left.len() == RESOURCES && unified::has_controllers(unified);
+                    if let Some(manager) = has_all.then(|| Manager::find(unified)).flatten() {
+                        kind = Home::Wanting(manager);
                     }
-                    let parent = Parent { dir, version: Version::V2, controllers };
-                    settle(parent, &V2, &resources, &mut seats, &mut parents);
+                    Some(lack)
                 }
-                Err(lack) => {
-                    left.iter().for_each(|&resource| seats[resource] = Err(lack.clone()));
-                    // Time is counted in every group, whether or not it can have limits.
-                    let (dir, controllers) = (unified.own.clone(), Vec::new());
-                    let parent = Parent { dir, version: Version::V2, controllers };
-                    if left.contains(&CPU_TIME) {
-                        settle(parent, &V2, &[CPU_TIME], &mut seats, &mut parents);
-                    }
+            };
+            if let Some(lack) = lack {
+                left.iter().for_each(|&resource| seats[resource] = Err(lack.clone()));
+                // Time is counted in every group, whether or not it can have limits.
+                let (dir, controllers) = (unified.own.clone(), Vec::new());
+                let parent = Parent { dir, version: Version::V2, controllers };
+                if left.contains(&CPU_TIME) {
+                    settle(parent, &V2, &[CPU_TIME], &mut seats, &mut parents);
                 }
             }
         }
         let [memory, tasks, cpu_time, cpu_rate] = seats;
-        Self { parents, memory, tasks, cpu_time, cpu_rate }
+        Self { parents, memory, tasks, cpu_time, cpu_rate, home: kind }
     }
+}
+
+/// Tries `resources` of version 2 under `dir`, as far as it has their controllers.
+fn settle_unified(
+    dir: PathBuf,
+    resources: &[usize],
+    seats: &mut [Result<Seat, Lack>; RESOURCES],
+    parents: &mut Vec<Parent>,
+) -> Result<(), Lack> {
+    let controllers = unified::hand_on(&dir)?;
+    let has = |&r: &usize| {
+        let name = V2[r].controller;
+        name.is_empty() || controllers.contains(&name)
+    };
+    let (resources, lacking) = resources.iter().copied().partition::<Vec<_>, _>(has);
+    for resource in lacking {
+        seats[resource] = Err(unoffered(&dir, V2[resource].controller));
+    }
+    let parent = Parent { dir, version: Version::V2, controllers };
+    settle(parent, &V2, &resources, seats, parents);
+    Ok(())
 }
 
 /// The version-1 directories and the resources in each.

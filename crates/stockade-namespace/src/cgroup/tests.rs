@@ -3,7 +3,7 @@ use std::time::Duration;
 
 use stockade_core::{Ability, Control};
 
-use super::{Cgroups, Lack, Parent, Seat, Version};
+use super::{Cgroups, Home, Lack, Manager, Parent, Seat, Version};
 
 mod detect;
 mod kernel;
@@ -33,6 +33,7 @@ fn v1() -> Cgroups {
         tasks: seat(Version::V1, 3),
         cpu_time: seat(Version::V1, 1),
         cpu_rate: seat(Version::V1, 0),
+        home: Home::Given,
     }
 }
 
@@ -43,6 +44,7 @@ fn v2() -> Cgroups {
         tasks: seat(Version::V2, 0),
         cpu_time: seat(Version::V2, 0),
         cpu_rate: seat(Version::V2, 0),
+        home: Home::Given,
     }
 }
 
@@ -54,6 +56,7 @@ fn none() -> Cgroups {
         tasks: lack(),
         cpu_time: lack(),
         cpu_rate: lack(),
+        home: Home::Given,
     }
 }
 
@@ -83,6 +86,38 @@ fn mechanisms_are_named_by_version_and_file() {
             "cgroup v2 cpu.max",
         ])
     );
+}
+
+#[test]
+fn a_scope_of_the_service_manager_is_named() {
+    let manager = Manager::pretend("launcher".into(), "own".into());
+    let scoped = Cgroups { home: Home::Scope(manager), ..v2() };
+    let expected = Ability::enforced("cgroup v2 pids.max in a scope of the service manager");
+    assert_eq!(scoped.ability(Control::Processes, GAP), Some(expected));
+}
+
+#[test]
+fn a_refused_scope_leaves_what_there_was_and_says_so() {
+    let manager = Manager::pretend("launcher".into(), "own".into());
+    let mut wanting = Cgroups { home: Home::Wanting(manager), cpu_time: v2().cpu_time, ..none() };
+    wanting.refuse_scope(&Lack { reason: "nobody answers".into(), fix: Some("call".into()) });
+    assert_eq!((&wanting.home, &wanting.cpu_time), (&Home::Given, &v2().cpu_time));
+    let lack = wanting.memory.expect_err("it was none");
+    assert!(
+        lack.reason.starts_with("it is read-only; ") && lack.reason.ends_with("nobody answers")
+    );
+    assert_eq!(lack.fix.as_deref(), Some("call"));
+}
+
+#[test]
+fn another_place_must_have_all_that_was_promised() {
+    assert!(v2().holds_in(&v2()) && none().holds_in(&v2()) && none().holds_in(&none()));
+    let elsewhere = Cgroups { parents: vec![parent("other", Version::V2)], ..v2() };
+    assert!(v2().holds_in(&elsewhere));
+    let less = Cgroups { cpu_rate: none().cpu_rate, ..v2() };
+    assert!(less.holds_in(&v2()) && !v2().holds_in(&less));
+    let poorer = Seat { version: Version::V2, parent: 0, missing: vec!["memory.peak"] };
+    assert!(!v2().holds_in(&Cgroups { memory: Ok(poorer), ..v2() }));
 }
 
 #[test]

@@ -8,10 +8,18 @@ use super::detect::Unified;
 use super::{Lack, files};
 
 /// Controllers that are of use.
-const WANTED: [&str; 3] = ["memory", "pids", "cpu"];
+pub(super) const WANTED: [&str; 3] = ["memory", "pids", "cpu"];
 
-/// Finds the cgroup whose children can have limits, and makes it hand on its controllers, which
-/// are returned with it.
+/// Why base directories go nowhere.
+#[derive(Debug)]
+pub(super) enum Refusal {
+    /// The caller has no group of its own to give limits in, which a service manager could change.
+    Undelegated(Lack),
+    /// Anything else.
+    Other(Lack),
+}
+
+/// Finds the cgroup whose children can have limits.
 ///
 /// A cgroup with processes in it hands on nothing ("no internal processes", cgroups(7)), and the
 /// caller's own has at least the caller in it, unless it is the root, which is exempt. So base
@@ -20,20 +28,26 @@ const WANTED: [&str; 3] = ["memory", "pids", "cpu"];
 ///
 /// # Errors
 /// Why there is no such cgroup.
-pub(super) fn home(unified: &Unified) -> Result<(PathBuf, Vec<&'static str>), Lack> {
+pub(super) fn home(unified: &Unified) -> Result<PathBuf, Refusal> {
     let own = &unified.own;
-    let home = if is_root(own) {
-        own
-    } else {
-        let above = own.parent().filter(|_| *own != unified.mount);
-        let delegated = |above: &&Path| *above == unified.mount || is_delegated(above);
-        let above = above.filter(|above| !is_root(above)).filter(delegated);
-        let above = above.ok_or_else(|| undelegated(unified))?;
-        if !is_unlimited(own) {
-            return Err(evading(own));
-        }
-        above
-    };
+    if is_root(own) {
+        return Ok(own.to_owned());
+    }
+    let above = own.parent().filter(|_| *own != unified.mount);
+    let delegated = |above: &&Path| *above == unified.mount || is_delegated(above);
+    let above = above.filter(|above| !is_root(above)).filter(delegated);
+    let above = above.ok_or_else(|| Refusal::Undelegated(undelegated(unified)))?;
+    if !is_unlimited(own) {
+        return Err(Refusal::Other(evading(own)));
+    }
+    Ok(above.to_owned())
+}
+
+/// Makes a cgroup hand on its controllers, which are returned.
+///
+/// # Errors
+/// Why it does not.
+pub(super) fn hand_on(home: &Path) -> Result<Vec<&'static str>, Lack> {
     let offered = list(home, "cgroup.controllers");
     let mut controllers = WANTED.to_vec();
     controllers.retain(|name| offered.iter().any(|offer| offer == name));
@@ -46,7 +60,13 @@ pub(super) fn home(unified: &Unified) -> Result<(PathBuf, Vec<&'static str>), La
             .and_then(|dir| files::write(dir, "cgroup.subtree_control", &enable))
             .map_err(|error| refused(home, &enable, &error))?;
     }
-    Ok((home.to_owned(), controllers))
+    Ok(controllers)
+}
+
+/// Whether the hierarchy, as far as it is seen, has all that is needed.
+pub(super) fn has_controllers(unified: &Unified) -> bool {
+    let offered = list(&unified.mount, "cgroup.controllers");
+    WANTED.iter().all(|name| offered.iter().any(|offer| offer == name))
 }
 
 /// The names in a file that holds a list.

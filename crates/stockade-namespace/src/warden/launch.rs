@@ -1,16 +1,20 @@
 //! Launching the warden: its bytes go into a sealed memfd, and a spawn that shares the host's
 //! memory until `execve` (`posix_spawn`) starts it. The host is never forked.
 
-use std::fs::{self, OpenOptions};
+use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
 use std::os::fd::{AsRawFd, OwnedFd};
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Instant;
 
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fs::{MemfdFlags, SealFlags, fcntl_add_seals, memfd_create};
+use rustix::io::Errno;
 use rustix::net::{AddressFamily, SocketFlags, SocketType, socketpair};
+use rustix::process::{Pid, PidfdFlags, pidfd_open};
 use stockade_warden::IMAGE;
 
 /// Why the warden could not be launched.
@@ -40,20 +44,34 @@ pub(crate) enum LaunchError {
         /// Its exit status.
         status: std::process::ExitStatus,
     },
+    /// What was to execute it in a group of its own did not.
+    #[error("{program} ended with {status}: {said}")]
+    Declined {
+        /// The path of that.
+        program: String,
+        /// Its exit status.
+        status: std::process::ExitStatus,
+        /// The end of what it said.
+        said: String,
+    },
+    /// What was to execute it took too long, and was killed.
+    #[error("{program} did not come to an end")]
+    Late {
+        /// The path of that.
+        program: String,
+    },
     /// It was executed and found out that it cannot work here.
     #[error("the helper lacks a call of the kernel that it cannot do without")]
     Lacking(#[source] io::Error),
 }
 
-fn resource(what: &'static str) -> impl FnOnce(rustix::io::Errno) -> LaunchError {
+fn resource(what: &'static str) -> impl FnOnce(Errno) -> LaunchError {
     move |errno| LaunchError::Resource { what, source: errno.into() }
 }
 
 /// Launches a warden and gives the host's end of its socket.
 pub(super) fn launch() -> Result<OwnedFd, LaunchError> {
-    let (host, warden) =
-        socketpair(AddressFamily::UNIX, SocketType::SEQPACKET, SocketFlags::CLOEXEC, None)
-            .map_err(resource("socket"))?;
+    let (host, warden) = connection()?;
     let image = sealed("stockade-warden", IMAGE).map_err(resource("image"))?;
     let path = PathBuf::from(format!("/proc/self/fd/{}", image.as_raw_fd()));
     let (Ok(first), Ok(second)) = (warden.try_clone(), warden.try_clone()) else {
@@ -75,14 +93,82 @@ pub(super) fn launch() -> Result<OwnedFd, LaunchError> {
     Ok(host)
 }
 
+/// Launches a warden by a command that becomes the program which is its last argument, and gives the
+/// host's end of its socket.
+pub(super) fn launch_by(mut launcher: Command, deadline: Instant) -> Result<OwnedFd, LaunchError> {
+    let (host, warden) = connection()?;
+    let image = sealed("stockade-warden", IMAGE).map_err(resource("image"))?;
+    let heard = memfd_create("stockade-launcher", MemfdFlags::CLOEXEC).map_err(resource("pipe"))?;
+    let heard = File::from(heard);
+    let program = launcher.get_program().to_string_lossy().into_owned();
+    let failed = |source| LaunchError::Execute { from: program.clone(), source };
+    // Only standard streams can be handed on without a hook in a forked child, and no other child
+    // of a threaded host can come by them. The image is sealed: nothing can be written to it.
+    launcher.arg("/proc/self/fd/1").stdin(warden).stdout(image);
+    launcher.stderr(heard.try_clone().map_err(failed)?);
+    let mut child = launcher.spawn().map_err(failed)?;
+    // It holds the other end of the socket.
+    drop(launcher);
+    if !has_ended(&child, deadline) {
+        let _ = child.kill();
+        let _ = child.wait();
+        return Err(LaunchError::Late { program });
+    }
+    match child.wait() {
+        Ok(status) if !status.success() => {
+            Err(LaunchError::Declined { program, status, said: end_of(&heard) })
+        }
+        Err(error) if error.raw_os_error() != Some(libc::ECHILD) => Err(failed(error)),
+        // As above, of a host that reaps every child.
+        _ => Ok(host),
+    }
+}
+
+/// Whether a child ends in time; it is not reaped.
+fn has_ended(child: &Child, deadline: Instant) -> bool {
+    match pidfd_open(Pid::from_child(child), PidfdFlags::empty()) {
+        Ok(process) => is_readable(&process, deadline),
+        // A host that ignores its children has none to reap.
+        Err(errno) => errno == Errno::SRCH,
+    }
+}
+
+/// Waits until a descriptor can be read, or the time is up.
+pub(super) fn is_readable(fd: &OwnedFd, deadline: Instant) -> bool {
+    let mut fds = [PollFd::new(fd, PollFlags::IN)];
+    loop {
+        let left = deadline.saturating_duration_since(Instant::now());
+        let Ok(left) = Timespec::try_from(left) else { return false };
+        match poll(&mut fds, Some(&left)) {
+            Err(Errno::INTR) => {}
+            ready => return ready == Ok(1),
+        }
+    }
+}
+
+/// The last line of what was written to a file, as far as it is short.
+fn end_of(file: &File) -> String {
+    let mut bytes = [0; 1024];
+    let length = file.read_at(&mut bytes, 0).unwrap_or(0);
+    let text = String::from_utf8_lossy(bytes.get(..length).unwrap_or_default());
+    let line = text.lines().rfind(|line| !line.trim().is_empty()).unwrap_or("nothing was said");
+    line.chars().filter(|char| !char.is_control()).take(200).collect()
+}
+
+/// Two ends of a socket: the host's and the warden's.
+fn connection() -> Result<(OwnedFd, OwnedFd), LaunchError> {
+    socketpair(AddressFamily::UNIX, SocketType::SEQPACKET, SocketFlags::CLOEXEC, None)
+        .map_err(resource("socket"))
+}
+
 /// A memfd with these contents that nobody can change any more.
 pub(super) fn sealed(name: &str, contents: &[u8]) -> rustix::io::Result<OwnedFd> {
     // Kernels before 6.3 do not know the flag that says "executable", and need none.
     let flags = MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING;
     let memfd = match memfd_create(name, flags | MemfdFlags::EXEC) {
-        Err(rustix::io::Errno::INVAL) => memfd_create(name, flags)?,
+        Err(Errno::INVAL) => memfd_create(name, flags)?,
         // With `vm.memfd_noexec=2` only a memfd that is not executable can be had.
-        Err(rustix::io::Errno::ACCESS) => memfd_create(name, flags)?,
+        Err(Errno::ACCESS) => memfd_create(name, flags)?,
         other => other?,
     };
     let mut rest = contents;

@@ -3,8 +3,10 @@
 use std::io::{self, IoSlice, IoSliceMut};
 use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::process::Command;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
+use std::time::Instant;
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
@@ -45,6 +47,9 @@ pub(crate) enum LinkError {
     /// It is gone.
     #[error("the helper process that holds the sandboxes is gone")]
     Lost,
+    /// It could not move into a cgroup.
+    #[error("the helper process could not move into its group")]
+    Join(#[source] io::Error),
     /// It could not settle into namespaces.
     #[error("the helper process failed while {}", request::Settle::describe(*step))]
     Settle {
@@ -78,8 +83,8 @@ pub(crate) enum LinkError {
         /// How many.
         count: usize,
     },
-    /// A message to it could not be made.
-    #[error("cannot make a message to the helper process")]
+    /// A message to it could not be sent or was not answered.
+    #[error("cannot exchange a message with the helper process")]
     Message(#[source] io::Error),
 }
 
@@ -123,14 +128,49 @@ pub(crate) struct Link {
     groups: Option<Base>,
 }
 
-impl Link {
-    /// Launches a warden and has it settle in.
-    pub(crate) fn open(
+/// A warden that was launched and has not settled in.
+#[derive(Debug)]
+pub(crate) struct Newborn {
+    socket: OwnedFd,
+}
+
+impl Newborn {
+    /// Launches a warden beside the host.
+    pub(crate) fn launch() -> Result<Self, LinkError> {
+        Ok(Self { socket: launch::launch()? })
+    }
+
+    /// Launches a warden by a command that becomes the program which is its last argument.
+    pub(crate) fn launch_by(launcher: Command, deadline: Instant) -> Result<Self, LinkError> {
+        Ok(Self { socket: launch::launch_by(launcher, deadline)? })
+    }
+
+    /// Its process id, once it has moved into the cgroup whose `cgroup.procs` this is, if any.
+    pub(crate) fn join(
+        &self,
+        group: Option<BorrowedFd<'_>>,
+        deadline: Instant,
+    ) -> Result<u32, LinkError> {
+        let group: Vec<_> = group.into_iter().collect();
+        send(&self.socket, &packet(Operation::Join), &group, || {})?;
+        if !launch::is_readable(&self.socket, deadline) {
+            return Err(LinkError::Message(io::ErrorKind::TimedOut.into()));
+        }
+        let reply = receive(&self.socket)?;
+        match reply[1] {
+            0 => Ok(reply[Reply::Detail as usize] as u32),
+            errno => Err(LinkError::Join(io::Error::from_raw_os_error(errno as i32))),
+        }
+    }
+
+    /// Has it settle in, with directories for its cgroups.
+    pub(crate) fn settle(
+        self,
         ids: IdRange,
         host_network: bool,
         groups: Option<Base>,
-    ) -> Result<Self, LinkError> {
-        let socket = launch::launch()?;
+    ) -> Result<Link, LinkError> {
+        let socket = self.socket;
         let mut packet = packet(Operation::Hello);
         let mut flags = 0;
         match ids {
@@ -158,7 +198,7 @@ impl Link {
         }
         let pid = reply[Reply::Detail as usize] as u32;
         let process = i32::try_from(pid).ok().and_then(Pid::from_raw).ok_or(LinkError::Lost)?;
-        Ok(Self {
+        Ok(Link {
             process: pidfd(process)?,
             pid,
             landlock_abi: reply[Reply::Item as usize],
@@ -170,7 +210,9 @@ impl Link {
             groups,
         })
     }
+}
 
+impl Link {
     /// Whether the warden is known to be gone, or is another process's.
     pub(crate) fn is_lost(&self) -> bool {
         self.lost.load(Ordering::Acquire) || self.owner != std::process::id()

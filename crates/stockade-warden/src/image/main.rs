@@ -36,8 +36,9 @@ const HOST: sys::Fd = 0;
 /// Where it begins; it takes no argument.
 #[unsafe(no_mangle)]
 extern "C" fn bare_main(_: *const usize) -> ! {
-    // 0 is the socket, 1 and 2 are /dev/null; a threaded host may have leaked anything else.
+    // 0 is the socket; a threaded host may have leaked anything else.
     let _ = sys::close_between(3, sys::Fd::MAX);
+    be_quiet();
     if let Err(errno) = probe() {
         sys::exit(errno.0);
     }
@@ -55,6 +56,16 @@ extern "C" fn bare_main(_: *const usize) -> ! {
     sys::set_name(b"stockade-warden\0");
     sys::raise_open_files();
     serve::serve()
+}
+
+/// Makes 1 and 2 nobody's: a launcher in between was given the image by the one and may have spoken
+/// into the other. Without `/dev/null` they stay, and are never used.
+fn be_quiet() {
+    if let Ok(null) = sys::open_at(sys::AT_FDCWD, b"/dev/null\0", sys::O_RDWR, 0) {
+        let _ = sys::dup_onto(null, 1);
+        let _ = sys::dup_onto(null, 2);
+        sys::close(null);
+    }
 }
 
 /// Tries what every deadline depends on, and what nobody would miss until one is due.

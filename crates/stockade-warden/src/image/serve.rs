@@ -160,6 +160,7 @@ impl State {
         let index = usize::try_from(number).unwrap_or(usize::MAX);
         match operation {
             Some(Operation::Start) if self.settled => return self.start(number, fds),
+            Some(Operation::Join) if !self.settled => self.join(fds),
             Some(Operation::Hello) if !self.settled => return self.hello(&received.packet, fds),
             Some(Operation::MakeRoot) if self.settled => self.make_root(index, fds),
             Some(Operation::DropRoot) => self.drop_root(index),
@@ -169,6 +170,12 @@ impl State {
             _ => answer(Err((0, 0, Errno::EPROTO))),
         }
         fds.iter().for_each(|fd| sys::close(*fd));
+    }
+
+    /// Moves into another cgroup by the descriptor of its `cgroup.procs`, whose opener may do so.
+    fn join(&self, fds: &[Fd]) {
+        let joined = fds.first().map_or(Ok(0), |group| sys::write(*group, b"0"));
+        answer(joined.map(|_| (self.host_pid(), 0)).map_err(|errno| (0, 0, errno)));
     }
 
     fn hello(&mut self, packet: &Packet, fds: &[Fd]) {

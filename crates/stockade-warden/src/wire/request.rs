@@ -26,7 +26,7 @@ pub type Packet = [u64; PACKET_WORDS];
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u64)]
 pub enum Operation {
-    /// First: settle in. Words: [`Hello`] fields. Descriptors: the host's own pidfd, then
+    /// Settle in, before anything else but `Join`. Words: [`Hello`] fields. Descriptors: the host's own pidfd, then
     /// the cgroup directories.
     Hello = 1,
     /// Build a root. Word 2: its number. Descriptor: the recipe. Replied to.
@@ -43,6 +43,9 @@ pub enum Operation {
     Start,
     /// Counts of what is alive. Replied to with [`Census`] fields.
     Census,
+    /// Before `Hello`: move into the cgroup whose `cgroup.procs` is the descriptor; without one, stay.
+    /// Replied to with the warden's process id.
+    Join,
 }
 
 impl Operation {
@@ -56,6 +59,7 @@ impl Operation {
             5 => Self::DropPlan,
             6 => Self::Start,
             7 => Self::Census,
+            8 => Self::Join,
             _ => return None,
         })
     }
@@ -89,8 +93,8 @@ pub mod flags {
 #[derive(Clone, Copy)]
 #[repr(usize)]
 pub enum Reply {
-    /// Which step of the request failed; the warden's process id in the reply to `Hello`, the
-    /// plan's number in the reply to `MakePlan`.
+    /// Which step of the request failed; the warden's process id in the replies to `Join` and
+    /// `Hello`, the plan's number in the reply to `MakePlan`.
     Detail = 2,
     /// Which item of the step failed, or the Landlock ABI in the reply to `Hello`.
     Item,

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::PathBuf;
 
 use super::super::detect::Unified;
-use super::super::{Cgroups, Hierarchies, Version, unified};
+use super::super::{Cgroups, Hierarchies, Lack, Version, unified};
 
 /// A group made for a test on the version-2 hierarchy.
 struct Group(PathBuf);
@@ -47,18 +47,25 @@ fn time_is_counted_where_nothing_can_be_limited() {
     assert!(counted.counters.iter().any(|counter| counter.key == "system_usec"));
 }
 
+/// Why there is no home for groups, which is that nobody gave one away.
+fn undelegated(unified: &Unified) -> Lack {
+    match unified::home(unified) {
+        Err(unified::Refusal::Undelegated(lack)) => lack,
+        other => panic!("{other:?}"),
+    }
+}
+
 #[test]
 fn a_group_with_processes_is_a_home_for_none() {
     let Some(unified) = writable("a_group_with_processes_is_a_home_for_none") else { return };
     let own = Group::make(unified.own.join(format!("alone-{}", std::process::id())));
     let alone = Unified { own: own.0.clone(), mount: own.0.clone() };
-    let lack = unified::home(&alone).expect_err("it would hold the caller");
+    let lack = undelegated(&alone);
     assert!(lack.fix.is_some_and(|fix| fix.contains("cgroup.procs")));
 
     let inner = Group::make(own.0.join("inner"));
     let leaf = Group::make(inner.0.join("leaf"));
-    let undelegated = Unified { own: leaf.0.clone(), mount: unified.mount };
-    let lack = unified::home(&undelegated).expect_err("nobody gave it away");
+    let lack = undelegated(&Unified { own: leaf.0.clone(), mount: unified.mount });
     assert!(lack.fix.is_some_and(|fix| fix.contains("Delegate=yes")));
 }
 
@@ -69,11 +76,11 @@ fn a_namespace_or_a_delegation_makes_room_beside_the_caller() {
     let above = Group::make(unified.own.join(format!("beside-{}", std::process::id())));
     let own = Group::make(above.0.join("main"));
     let seen = Unified { own: own.0.clone(), mount: above.0.clone() };
-    assert_eq!(unified::home(&seen).expect("it is the namespace's root").0, above.0);
+    assert_eq!(unified::home(&seen).expect("it is the namespace's root"), above.0);
 
     let seen = Unified { own: own.0.clone(), mount: unified.mount };
-    unified::home(&seen).expect_err("nobody gave it away");
+    undelegated(&seen);
     let flags = rustix::fs::XattrFlags::empty();
     rustix::fs::setxattr(&above.0, "user.delegate", b"1", flags).expect("cgroup2 has attributes");
-    assert_eq!(unified::home(&seen).expect("it was given away").0, above.0);
+    assert_eq!(unified::home(&seen).expect("it was given away"), above.0);
 }

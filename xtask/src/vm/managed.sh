@@ -1,0 +1,45 @@
+#!/usr/bin/busybox sh
+# Run by the service manager that took over the virtual machine from inside.sh.
+export PATH=/usr/bin
+exec </dev/null >/dev/ttyS1 2>&1
+stty -F /dev/ttyS1 raw
+
+# run USER BINARY ARGUMENTS: runs a test binary as what the tier puts before it.
+run() {
+    user=$1 binary=$2
+    shift 2
+    echo "==> start $binary"
+    $before su "$user" -c "cd && TMPDIR=\$HOME exec /tests/$binary --show-output $*"
+    echo "==> status $?"
+}
+
+export STOCKADE_TEST_BIN=/tests/stockade STOCKADE_TEST_SLOW=10
+export STOCKADE_TEST_EXPECT=userns,landlock,cgroup
+tests='limits:: warden_loss:: host_process::'
+
+# Root in a service, whose group is nobody's to use.
+echo '==> tier session'
+before=
+run root stockade-namespace-it $tests
+run root stockade-cli-it doctor:: limits::
+
+# A user who has logged in: in a scope as a login manager makes it, with a service manager beside it.
+echo '==> tier login'
+mkdir -p /run/user/60000
+chown tester:tester /run/user/60000
+chmod 700 /run/user/60000
+systemctl start user@60000.service || echo "the user's manager did not start"
+export XDG_RUNTIME_DIR=/run/user/60000
+before='systemd-run --quiet --scope --collect --slice=user-60000.slice --property=TasksMax=infinity'
+run tester stockade-namespace-it $tests
+run tester stockade-cli-it doctor:: limits::
+
+# All scopes are gone with their hosts.
+sleep 2
+left=$(find /sys/fs/cgroup -name 'stockade-*')
+[ -z "$left" ] || echo "==> start a search for what is left
+$left
+==> status 1"
+
+echo '==> done'
+poweroff -f
