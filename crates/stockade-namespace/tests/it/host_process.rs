@@ -18,6 +18,9 @@ use crate::alone::{alone, is_alone, itself};
 use crate::machine::{cgroups, descendants, is_alive, soon, subject};
 use crate::view::printed;
 
+/// As many processes as there are of four sandboxes at least.
+const ALL: usize = 7;
+
 /// Acts as a host: starts sandboxes, says the warden's process id, and waits to be killed.
 #[expect(clippy::print_stdout, reason = "the parent reads it")]
 fn act_as_a_host() {
@@ -29,8 +32,10 @@ fn act_as_a_host() {
         start(&guests::GRANDCHILD_HOLDS_PIPE),
         start(&guests::IGNORE_SIGNALS_AND_STOP),
     ];
-    thread::sleep(Duration::from_millis(200));
-    println!("\nwarden {}", subject.backend().warden_id().expect("there is a warden"));
+    let warden = subject.backend().warden_id().expect("there is a warden");
+    let all = || descendants(warden);
+    assert!(soon(|| all().len() >= ALL), "init and workload of each: {:?}", all());
+    println!("\nwarden {warden}");
     std::io::stdout().flush().expect("somebody reads it");
     // Ends by itself, should the parent forget it.
     thread::sleep(Duration::from_secs(60));
