@@ -3,11 +3,14 @@
 //!
 //! The machine is emulated, so that it needs no privilege, and has no network. It boots Debian's
 //! cloud kernel, which has all its drivers built in, from a disk that holds the test binaries, the
-//! libraries they are linked with, busybox and Python.
+//! libraries they are linked with, busybox and Python. The last tests are run under systemd, to
+//! which the machine is handed over.
 
+mod debian;
 mod disk;
 mod kernel;
 mod machine;
+mod manager;
 mod results;
 #[cfg(test)]
 mod tests;
@@ -22,9 +25,14 @@ use machine::Machine;
 use results::Results;
 use std::time::{Duration, Instant};
 
-/// Who runs the tests inside, in the words of `vm/inside.sh`, and in words for the reader.
-const TIERS: [(&str, &str); 3] =
-    [("root", "root"), ("user", "user"), ("bare", "user without delegation")];
+/// Who runs the tests inside, in the words of `vm/inside.sh` and `vm/managed.sh`, and in words for the reader.
+const TIERS: [(&str, &str); 5] = [
+    ("root", "root"),
+    ("user", "user"),
+    ("bare", "user without delegation"),
+    ("session", "root under systemd"),
+    ("login", "user under systemd"),
+];
 
 /// A multiple of what it takes on two busy cores.
 const PATIENCE: Duration = Duration::from_secs(1200);
@@ -41,7 +49,8 @@ pub(crate) fn run() -> Outcome {
     let begun = Instant::now();
     let folder = metadata.target_directory.join("vm");
     let kernel = kernel::image(&folder)?;
-    let disk = disk::make(&folder, &built)?;
+    let systemd = manager::unpacked(&folder)?;
+    let disk = disk::make(&folder, &systemd, &built)?;
     let mut machine = Machine::boot(&kernel, &disk, &folder.join("console.log"), PATIENCE)?;
     let mut results = Results::default();
     while let Some(line) = machine.line() {

@@ -1,5 +1,6 @@
 //! The disk that the virtual machine boots from.
 
+use super::manager;
 use crate::test::build::Built;
 use crate::{Outcome, command, host};
 use std::collections::BTreeSet;
@@ -8,20 +9,22 @@ use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-/// The first process: prepares the machine and runs the tests.
-const INSIDE: &str = include_str!("inside.sh");
+/// The first process, which prepares the machine and runs the tests, and what goes on with them
+/// under a service manager.
+const SCRIPTS: [(&str, &str); 2] =
+    [("inside.sh", include_str!("inside.sh")), ("managed.sh", include_str!("managed.sh"))];
 
 /// The test binaries that `inside.sh` runs.
 const TESTS: [&str; 2] = ["stockade-namespace-it", "stockade-cli-it"];
 
 /// What is there before the tests begin. The rest of the root is links into `/usr`.
-const FOLDERS: [&str; 10] =
-    ["usr/bin", "usr/lib", "usr/lib64", "dev", "proc", "sys", "tmp", "etc", "root", "tests"];
+const FOLDERS: [&str; 11] =
+    ["usr/bin", "usr/lib", "usr/lib64", "dev", "proc", "sys", "tmp", "etc", "run", "root", "tests"];
 const LINKS: [(&str, &str); 4] =
     [("bin", "usr/bin"), ("sbin", "usr/bin"), ("lib", "usr/lib"), ("lib64", "usr/lib64")];
 
 /// Fills a folder, and makes a file system of it in a file, whose path is returned.
-pub(super) fn make(folder: &Path, built: &Built) -> Outcome<PathBuf> {
+pub(super) fn make(folder: &Path, systemd: &Path, built: &Built) -> Outcome<PathBuf> {
     let root = folder.join("root");
     let failure = |error| format!("{}: {error}", root.display());
     if root.exists() {
@@ -33,8 +36,9 @@ pub(super) fn make(folder: &Path, built: &Built) -> Outcome<PathBuf> {
     for (link, to) in LINKS {
         symlink(to, root.join(link)).map_err(failure)?;
     }
+    manager::copy(systemd, &root)?;
     let tree = Tree(root);
-    tree.script()?;
+    SCRIPTS.into_iter().try_for_each(|(name, text)| tree.script(name, text))?;
     let mut programs =
         vec![tree.copy(&command::find("busybox", &[]).ok_or("no busybox")?, "usr/bin/busybox")?];
     for name in TESTS {
@@ -55,10 +59,10 @@ pub(super) fn make(folder: &Path, built: &Built) -> Outcome<PathBuf> {
 struct Tree(PathBuf);
 
 impl Tree {
-    fn script(&self) -> Outcome {
-        let file = self.0.join("inside.sh");
+    fn script(&self, name: &str, text: &str) -> Outcome {
+        let file = self.0.join(name);
         let failure = |error| format!("{}: {error}", file.display());
-        fs::write(&file, INSIDE).map_err(failure)?;
+        fs::write(&file, text).map_err(failure)?;
         fs::set_permissions(&file, Permissions::from_mode(0o755)).map_err(failure)
     }
 

@@ -4,24 +4,25 @@ export PATH=/usr/bin
 exec </dev/null >/dev/ttyS1 2>&1
 stty -F /dev/ttyS1 raw
 
-# run USER BINARY ARGUMENTS: runs a test binary as what the tier puts before it.
+# run USER BINARY ARGUMENTS: runs a test binary as what the tier puts before it. One test at a time:
+# to start systemd-run is slow here, and the library does not wait for ever.
 run() {
     user=$1 binary=$2
     shift 2
     echo "==> start $binary"
-    $before su "$user" -c "cd && TMPDIR=\$HOME exec /tests/$binary --show-output $*"
+    $before su "$user" -c "cd && TMPDIR=\$HOME exec /tests/$binary --show-output --test-threads 1 $*"
     echo "==> status $?"
 }
 
 export STOCKADE_TEST_BIN=/tests/stockade STOCKADE_TEST_SLOW=10
 export STOCKADE_TEST_EXPECT=userns,landlock,cgroup
-tests='limits:: warden_loss:: host_process::'
+tests='conformance::limits:: warden_loss::a_killed host_process::a_host'
 
 # Root in a service, whose group is nobody's to use.
 echo '==> tier session'
 before=
 run root stockade-namespace-it $tests
-run root stockade-cli-it doctor:: limits::
+run root stockade-cli-it doctor::a_program limits::memory limits::cpus
 
 # A user who has logged in: in a scope as a login manager makes it, with a service manager beside it.
 echo '==> tier login'
@@ -32,7 +33,7 @@ systemctl start user@60000.service || echo "the user's manager did not start"
 export XDG_RUNTIME_DIR=/run/user/60000
 before='systemd-run --quiet --scope --collect --slice=user-60000.slice --property=TasksMax=infinity'
 run tester stockade-namespace-it $tests
-run tester stockade-cli-it doctor:: limits::
+run tester stockade-cli-it doctor::a_program limits::memory limits::cpus
 
 # All scopes are gone with their hosts.
 sleep 2

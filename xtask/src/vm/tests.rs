@@ -1,6 +1,6 @@
 use super::machine::Machine;
 use super::results::Results;
-use super::{disk, judge, kernel};
+use super::{debian, disk, judge};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant};
@@ -10,7 +10,7 @@ const OK: &str = "test result: ok. 2 passed; 0 failed; 0 ignored; 0 measured; 0 
 /// What `inside.sh` prints when each tier runs one binary.
 fn whole() -> String {
     let tier = |name| format!("==> tier {name}\n==> start it\n{OK}\n==> status 0\n");
-    ["root", "user", "bare"].map(tier).concat() + "==> done\n"
+    ["root", "user", "bare", "session", "login"].map(tier).concat() + "==> done\n"
 }
 
 fn read(text: &str) -> Results {
@@ -24,7 +24,7 @@ fn read(text: &str) -> Results {
 #[test]
 fn a_machine_whose_tiers_all_pass_is_good() {
     let counts = read(&whole()).finish();
-    assert_eq!(counts.values().map(|tally| tally.passed).collect::<Vec<_>>(), [2, 2, 2]);
+    assert_eq!(counts.values().map(|tally| tally.passed).collect::<Vec<_>>(), [2; 5]);
     assert_eq!(judge(read(&whole()), None), Ok(()));
 }
 
@@ -88,6 +88,16 @@ fn libraries_are_found_in_each_form_of_line() {
 #[test]
 fn the_kernels_package_is_what_the_latest_depends_on() {
     let text = "linux-image-cloud-amd64\n  Depends: linux-image-6.1.0-1-cloud-amd64\n";
-    assert_eq!(kernel::name(text), Some("linux-image-6.1.0-1-cloud-amd64"));
-    assert_eq!(kernel::name("linux-image-cloud-amd64\n"), None);
+    assert_eq!(debian::named(text, "linux-image-"), ["linux-image-6.1.0-1-cloud-amd64"]);
+    assert!(debian::named("linux-image-cloud-amd64\n", "linux-image-").is_empty());
+}
+
+#[test]
+fn a_package_comes_with_all_it_needs_and_the_first_of_alternatives() {
+    let text = "systemd\n  PreDepends: libc6\n |Depends: one\n |Depends: other\n  Depends: <virtual>\n\
+                \x20   provider\n  Depends: mount\nlibc6\none\n  Depends: deep\nother\n\
+                mount\n  Depends: systemd\nprovider\ndeep\n<virtual>\nunasked\n";
+    let found = debian::closure(text, &["systemd"]);
+    assert_eq!(found, ["deep", "libc6", "mount", "one", "systemd"]);
+    assert!(debian::closure("", &["systemd"]).is_empty());
 }
