@@ -1,17 +1,17 @@
 //! Launching the warden: its bytes go into a sealed memfd, and a spawn that shares the host's
 //! memory until `execve` (`posix_spawn`) starts it. The host is never forked.
 
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, File, OpenOptions, Permissions};
 use std::io::{self, Write};
-use std::os::fd::{AsRawFd, OwnedFd};
-use std::os::unix::fs::{FileExt, OpenOptionsExt};
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::os::unix::fs::{FileExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use rustix::fs::{MemfdFlags, SealFlags, fcntl_add_seals, memfd_create};
+use rustix::fs::{MemfdFlags, Mode, SealFlags, fchmod, fcntl_add_seals, memfd_create};
 use rustix::io::Errno;
 use rustix::net::{AddressFamily, SocketFlags, SocketType, socketpair};
 use rustix::process::{Pid, PidfdFlags, pidfd_open};
@@ -87,10 +87,18 @@ pub(super) fn launch() -> Result<OwnedFd, LaunchError> {
         {
             let file = DiskImage::write(IMAGE)?;
             spawn(&file.path, second)?;
+            file.retire()?;
         }
         other => other?,
     }
+    retire(&image)?;
     Ok(host)
+}
+
+/// Lets nobody execute or open the image any more. A program finds it as `/proc/self/exe` right before
+/// it is executed, and may be a script that names this as its interpreter.
+fn retire(image: impl AsFd) -> Result<(), LaunchError> {
+    fchmod(image, Mode::empty()).map_err(resource("image"))
 }
 
 /// Launches a warden by a command that becomes the program which is its last argument, and gives the
@@ -104,7 +112,8 @@ pub(super) fn launch_by(mut launcher: Command, deadline: Instant) -> Result<Owne
     let failed = |source| LaunchError::Execute { from: program.clone(), source };
     // Only standard streams can be handed on without a hook in a forked child, and no other child
     // of a threaded host can come by them. The image is sealed: nothing can be written to it.
-    launcher.arg("/proc/self/fd/1").stdin(warden).stdout(image);
+    launcher.arg("/proc/self/fd/1").stdin(warden);
+    launcher.stdout(image.try_clone().map_err(failed)?);
     launcher.stderr(heard.try_clone().map_err(failed)?);
     let mut child = launcher.spawn().map_err(failed)?;
     // It holds the other end of the socket.
@@ -120,7 +129,7 @@ pub(super) fn launch_by(mut launcher: Command, deadline: Instant) -> Result<Owne
         }
         Err(error) if error.raw_os_error() != Some(libc::ECHILD) => Err(failed(error)),
         // As above, of a host that reaps every child.
-        _ => Ok(host),
+        _ => retire(&image).map(|()| host),
     }
 }
 
@@ -222,6 +231,12 @@ impl DiskImage {
         let image_on_disk = Self { path };
         file.write_all(image).map_err(failed)?;
         Ok(image_on_disk)
+    }
+
+    /// As the function of that name.
+    fn retire(&self) -> Result<(), LaunchError> {
+        fs::set_permissions(&self.path, Permissions::from_mode(0o000))
+            .map_err(|source| LaunchError::Resource { what: "image on disk", source })
     }
 }
 
