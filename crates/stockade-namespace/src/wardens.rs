@@ -62,6 +62,8 @@ fn open(host: &Host, host_network: bool) -> Result<Link> {
     if let Home::Scope(manager) = &host.cgroups.home {
         return in_another_scope(host, manager, host_network);
     }
+    // First of all, so that a host which is killed in between leaves no directory that no warden knows.
+    let warden = Newborn::launch().map_err(link_error)?;
     let base = match host.cgroups.parents.as_slice() {
         [] => None,
         parents => {
@@ -72,7 +74,6 @@ fn open(host: &Host, host_network: bool) -> Result<Link> {
             Some(base)
         }
     };
-    let warden = Newborn::launch().map_err(link_error)?;
     warden.settle(host.next_ids(), host_network, base).map_err(link_error)
 }
 
