@@ -35,7 +35,7 @@ const TIERS: [(&str, &str); 5] = [
 ];
 
 /// A multiple of what it takes on two busy cores.
-const PATIENCE: Duration = Duration::from_secs(1200);
+const PATIENCE: Duration = Duration::from_secs(2400);
 
 /// Builds, boots, and counts what was tested inside.
 pub(crate) fn run() -> Outcome {

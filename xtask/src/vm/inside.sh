@@ -9,7 +9,7 @@ mount -t cgroup2 cgroup2 /sys/fs/cgroup
 stty -F /dev/ttyS1 raw
 exec </dev/null >/dev/ttyS1 2>&1
 # However the tests go, and whether or not somebody waits for them.
-(sleep 1200; poweroff -f) &
+(sleep 2400; poweroff -f) &
 
 ip link set lo up
 chmod 1777 /tmp
