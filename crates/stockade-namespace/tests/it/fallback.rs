@@ -102,15 +102,15 @@ fn a_host_without_cgroups_samples_and_its_receipt_says_how() {
         return;
     }
     let name = "a_host_without_cgroups_samples_and_its_receipt_says_how";
-    let said = hello(&Place::After(&hidden("cgroup2?")), name);
+    // A run that ended before it was looked at twice has no gap, and this one is short.
+    let runs = (0..50).map(|_| hello(&Place::After(&hidden("cgroup2?")), name));
+    let mut seen = runs.skip_while(|said| !said.contains("longest gap"));
+    let said = seen.next().expect("one of them is looked at twice");
     assert!(said.starts_with(EXITED), "{said}");
     for control in [Control::Memory, Control::CpuTime, Control::Processes] {
         assert!(said.contains(&format!("[{control} approximated")), "{said}");
     }
-    // A run that ended before it was looked at has no gap.
-    let seen = !said.contains("peak 0;");
-    let looked = ["longest gap", "grew by at most"].into_iter().filter(|_| seen);
-    for words in ["sampled every", "RLIMIT_NPROC"].into_iter().chain(looked) {
+    for words in ["sampled every", "RLIMIT_NPROC", "grew by at most"] {
         assert!(said.contains(words), "{words}: {said}");
     }
 }
