@@ -35,13 +35,18 @@ group() {
         "/sys/fs/cgroup/$1" "$3"
 }
 
-# run USER BINARY ARGUMENTS: runs a test binary in the group of the tier.
+# as USER COMMAND: runs a command in the group of the tier.
+as() {
+    sh -c 'echo 0 >"$0" && exec "$@"' "/sys/fs/cgroup/$tier/main/cgroup.procs" \
+        su "$1" -c "cd && TMPDIR=\$HOME exec $2"
+}
+
+# run USER BINARY ARGUMENTS: runs a test binary.
 run() {
     user=$1 binary=$2
     shift 2
     echo "==> start $binary"
-    sh -c 'echo 0 >"$0" && exec "$@"' "/sys/fs/cgroup/$tier/main/cgroup.procs" \
-        su "$user" -c "cd && TMPDIR=\$HOME exec /tests/$binary --show-output $*"
+    as "$user" "/tests/$binary --show-output $*"
     echo "==> status $?"
 }
 
@@ -49,6 +54,7 @@ export STOCKADE_TEST_BIN=/tests/stockade STOCKADE_TEST_SLOW=10 STOCKADE_TEST_EXP
 tier=root STOCKADE_TEST_EXPECT=userns,landlock,cgroup
 echo "==> tier $tier"
 group root root trusted.delegate
+as root '/tests/stockade doctor'
 run root stockade-namespace-units cgroup::tests::kernel
 run root stockade-namespace-it
 run root stockade-cli-it --skip wasm:: --skip runtime::
@@ -56,12 +62,14 @@ run root stockade-cli-it --skip wasm:: --skip runtime::
 tier=user
 echo "==> tier $tier"
 group user tester user.delegate
+as tester '/tests/stockade doctor'
 run tester stockade-namespace-it
 run tester stockade-cli-it --skip wasm:: --skip runtime::
 
 tier=bare STOCKADE_TEST_EXPECT=userns,landlock
 echo "==> tier $tier"
 group bare ''
+as tester '/tests/stockade doctor'
 # Bursts have been in the tiers above, and to sample each run is slow here.
 run tester stockade-namespace-it --skip bursts::
 

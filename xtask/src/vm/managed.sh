@@ -10,8 +10,12 @@ run() {
     user=$1 binary=$2
     shift 2
     echo "==> start $binary"
-    $before su "$user" -c "cd && TMPDIR=\$HOME exec /tests/$binary --show-output --test-threads 1 $*"
+    as "$user" "/tests/$binary --show-output --test-threads 1 $*"
     echo "==> status $?"
+}
+
+as() {
+    $before su "$1" -c "cd && TMPDIR=\$HOME exec $2"
 }
 
 export STOCKADE_TEST_BIN=/tests/stockade STOCKADE_TEST_SLOW=10
@@ -21,6 +25,7 @@ tests='conformance::limits:: warden_loss::a_killed host_process::a_host'
 # Root in a service, whose group is nobody's to use.
 echo '==> tier session'
 before=
+as root '/tests/stockade doctor'
 run root stockade-namespace-it $tests
 run root stockade-cli-it doctor::a_program limits::memory limits::cpus
 
@@ -32,6 +37,7 @@ chmod 700 /run/user/60000
 systemctl start user@60000.service || echo "the user's manager did not start"
 export XDG_RUNTIME_DIR=/run/user/60000
 before='systemd-run --quiet --scope --collect --slice=user-60000.slice --property=TasksMax=infinity'
+as tester '/tests/stockade doctor'
 run tester stockade-namespace-it $tests
 run tester stockade-cli-it doctor::a_program limits::memory limits::cpus
 
