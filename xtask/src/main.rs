@@ -5,6 +5,7 @@
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a command line program prints")]
 
 mod command;
+mod compat;
 mod container;
 mod cross;
 mod demo;
@@ -32,6 +33,7 @@ Commands:
   setup           check what the other commands need; as root on Debian or Ubuntu, install it
   test            run every test that this machine can run, and say what was skipped and why
   container-test  run tests inside unprivileged containers
+  compat-test     run ordinary programs outside and inside, and compare: [--long]
   vm-test         run the native tests in a virtual machine with cgroup version 2 and an older kernel
   demo            run a real untrusted program and one misbehaving guest per limit
   lint            formatting, clippy, documentation, tidy and licences
@@ -58,6 +60,7 @@ fn main() -> ExitCode {
         ["miri"] => nightly::miri(),
         [] | ["help"] => help(),
         list if list.iter().any(|word| matches!(*word, "-h" | "--help")) => help(),
+        ["compat-test", list @ ..] => compat::run(list),
         ["fuzz", list @ ..] => nightly::fuzz::run(list),
         list => Err(format!("no such command: {}\n\n{HELP}", list.join(" "))),
     };

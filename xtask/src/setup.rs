@@ -40,6 +40,23 @@ const MACHINE: [Need; 3] = [
     Need { what: "mkfs.ext4", packages: &["e2fsprogs"], found: || vm::mkfs().is_some() },
 ];
 
+/// What `cargo xtask compat-test` runs besides, where it is a matter of a few megabytes.
+const PROGRAMS: [Need; 5] = [
+    Need { what: "gcc", packages: &["gcc", "libc6-dev"], found: || has("gcc") },
+    Need { what: "g++", packages: &["g++"], found: || has("g++") },
+    Need { what: "git", packages: &["git"], found: || has("git") },
+    Need { what: "sqlite3", packages: &["sqlite3"], found: || has("sqlite3") },
+    Need { what: "pip for /usr/bin/python3", packages: &["python3-pip"], found: has_pip },
+];
+
+/// Checks what ordinary programs there are; installs what is missing where it may. What is missing
+/// all the same is skipped later.
+pub(crate) fn for_compat() {
+    if let Err(reason) = provide(&PROGRAMS) {
+        println!("setup: {reason}");
+    }
+}
+
 /// Checks what the virtual machine needs; installs what is missing where it may.
 pub(crate) fn for_machine() -> Outcome {
     provide(&MACHINE)
@@ -130,7 +147,15 @@ fn compiles(words: &[&str]) -> bool {
 }
 
 fn has_bubblewrap() -> bool {
-    command::find("bwrap", &[]).is_some()
+    has("bwrap")
+}
+
+fn has(program: &str) -> bool {
+    command::find(program, &[]).is_some()
+}
+
+fn has_pip() -> bool {
+    command::succeeds(Command::new(host::PYTHON).args(["-m", "pip", "--version"]))
 }
 
 fn has_python() -> bool {

@@ -19,6 +19,7 @@
 //! | [`doctor`] | what this host can enforce, and what to do about the rest |
 //! | [`attacks`] | trying to break out, on this host |
 //! | [`containers`] | what works inside a container, and with which options |
+//! | [`compatibility`] | which ordinary programs were compared inside and outside, and where they differ |
 //! | [`conformance`] | what holds on every backend, and where modules differ |
 //! | [`examples`] | one runnable file per question |
 
@@ -69,6 +70,9 @@ pub mod doctor {}
 pub mod attacks {}
 #[doc = include_str!("manual/containers.md")]
 pub mod containers {}
+
+#[doc = include_str!("manual/compatibility.md")]
+pub mod compatibility {}
 
 #[doc = include_str!("manual/conformance.md")]
 pub mod conformance {}

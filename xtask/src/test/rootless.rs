@@ -102,7 +102,7 @@ impl Drop for Stage {
 }
 
 /// Whether any user can pass through every folder of a path.
-pub(super) fn is_open(path: &Path) -> bool {
+pub(crate) fn is_open(path: &Path) -> bool {
     let passable = |folder: &Path| {
         fs::metadata(folder).is_ok_and(|entry| entry.permissions().mode() & 0o001 != 0)
     };
