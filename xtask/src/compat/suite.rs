@@ -13,6 +13,9 @@ use std::time::Instant;
 /// Modules at once on each side: many of their tests sleep.
 const WIDTH: &str = "3";
 
+/// Differences that are shown one by one.
+const SHOWN: usize = 50;
+
 /// The modules of the short form: files, processes, threads, sockets, memory, signals; a minute.
 pub(super) const SHORT: &[&str] = &[
     "test_subprocess",
@@ -245,9 +248,14 @@ fn report(
             tally.failed += 1;
         }
     }
-    for difference in found {
+    // A module that crashes takes all its tests along.
+    let shown = found.len().min(SHOWN);
+    for difference in &found[..shown] {
         let Difference { name, outside, inside, .. } = difference;
         println!("{name} ... FAILED: {outside} outside, {inside} inside");
+    }
+    if found.len() > shown {
+        println!("and {} more", found.len() - shown);
     }
     let all = compare(outside, inside);
     let mut listed: BTreeMap<&str, usize> = BTreeMap::new();

@@ -99,7 +99,8 @@ fn the_answer_for_judges_is_that_of_the_input() {
     let text = judge::input();
     let mut numbers: Vec<u64> = text.lines().filter_map(|line| line.parse().ok()).collect();
     numbers.sort_unstable();
-    let is_prime = |n: &&u64| **n > 1 && (2..).take_while(|d| d * d <= **n).all(|d| !n.is_multiple_of(d));
+    let is_prime =
+        |n: &&u64| **n > 1 && (2..).take_while(|d| d * d <= **n).all(|d| !n.is_multiple_of(d));
     let (count, sum) = (numbers.len(), numbers.iter().sum::<u64>());
     let primes = numbers.iter().filter(is_prime).count();
     assert_eq!(judge::ANSWER, format!("{count} {sum} {} {primes}\n", numbers[(count - 1) / 2]));
