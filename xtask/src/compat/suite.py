@@ -74,7 +74,9 @@ def all_of(width, names):
             print(f"MODULE {name} {status} {seconds:.1f}", flush=True)
 
 
-if sys.argv[1] == "--one":
-    one(sys.argv[2], sys.argv[3])
-else:
-    all_of(int(sys.argv[1]), sys.argv[2:])
+# Children of multiprocessing import this file again.
+if __name__ == "__main__":
+    if sys.argv[1] == "--one":
+        one(sys.argv[2], sys.argv[3])
+    else:
+        all_of(int(sys.argv[1]), sys.argv[2:])

@@ -50,7 +50,6 @@ pub(super) const LONG: &[&str] = &[
     "test_poll",
     "test_builtin",
     "test_bz2",
-    "test_capi",
     "test_cmd_line",
     "test_codecs",
     "test_compileall",
