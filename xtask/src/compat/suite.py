@@ -6,6 +6,7 @@ suite.py WIDTH MODULE...: a process per module, WIDTH of them at once. Lines are
 
 import concurrent.futures
 import os
+import signal
 import subprocess
 import sys
 import tempfile
@@ -79,4 +80,6 @@ if __name__ == "__main__":
     if sys.argv[1] == "--one":
         one(sys.argv[2], sys.argv[3])
     else:
+        # Who was started in the background ignores it, and so would every child.
+        signal.signal(signal.SIGINT, signal.default_int_handler)
         all_of(int(sys.argv[1]), sys.argv[2:])
