@@ -15,7 +15,8 @@ const TARGET: &str = "aarch64-unknown-linux-gnu";
 
 /// The crates with code that depends on the processor, and the facade over them. The WebAssembly
 /// backend is left out: its dependencies want a C compiler for the target.
-const NATIVE: [&str; 4] = ["stockade-core", "stockade-warden", "stockade-namespace", "stockade"];
+const NATIVE: [&str; 5] =
+    ["stockade-core", "stockade-warden", "stockade-attacks", "stockade-namespace", "stockade"];
 const FEATURES: [&str; 3] = ["--no-default-features", "--features", "stockade/namespace"];
 
 /// Checks the native crates, or says why it cannot.
