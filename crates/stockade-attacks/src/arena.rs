@@ -32,6 +32,7 @@ pub(crate) const DISK: u64 = 8 << 20;
 pub(crate) const OUTPUT: u64 = 1 << 20;
 
 /// What stands around an attack.
+#[doc(hidden)]
 #[derive(Clone, Copy)]
 pub enum Walls<'a> {
     /// A sandbox, under a policy.
@@ -145,6 +146,12 @@ fn bounded(policy: &Policy) -> Policy {
     cap(&mut limits.processes, PROCESSES);
     cap(&mut limits.disk, Bytes(DISK));
     cap(&mut limits.output, Bytes(OUTPUT));
+    // A share of the disk may be more than all of it is now; no attack is on one.
+    for mount in &mut policy.filesystem.mounts {
+        if let Mount::Tmpfs { size, .. } = mount {
+            *size = None;
+        }
+    }
     policy
 }
 

@@ -6,8 +6,8 @@ use std::os::unix::fs::MetadataExt;
 use stockade::attacks::{self, Attack, Finding, Kind, Outcome, Walls};
 use stockade::wasm::Imports;
 use stockade::{
-    Ability, Control, ErrorKind, NamespaceSandbox, Policy, Prepared, Program, Result, Sandbox,
-    Support,
+    Ability, Bytes, Control, ErrorKind, Mount, NamespaceSandbox, Policy, Prepared, Program, Result,
+    Sandbox, Support,
 };
 
 use super::sandbox;
@@ -111,6 +111,13 @@ fn every_native_attack_is_held() {
 #[test]
 fn every_attack_by_a_module_is_held() {
     let policy = Policy::default();
+    all(Kind::Module, |attack| attacks::play(attack, sandbox(), &policy), is_held);
+}
+
+#[test]
+fn attacks_are_tried_under_a_policy_that_shares_out_its_disk() {
+    let mut policy = Policy::default();
+    policy.filesystem.mounts.push(Mount::tmpfs("/scratch", Some(Bytes(16 << 20))));
     all(Kind::Module, |attack| attacks::play(attack, sandbox(), &policy), is_held);
 }
 
