@@ -1,6 +1,6 @@
 //! Opens settings of the kernel for writing, those that start programs first. Nothing is written.
 
-use crate::kit::{self, Args, Errno, O_WRONLY};
+use crate::kit::{self, Args, O_WRONLY};
 
 const NAMES: [&[u8]; 9] = [
     b"/proc/sys/kernel/core_pattern\0",
@@ -15,15 +15,5 @@ const NAMES: [&[u8]; 9] = [
 ];
 
 pub fn attack(_: Args) -> ! {
-    let mut answer = Errno::ENOENT;
-    for name in NAMES {
-        match kit::open(name, O_WRONLY) {
-            Ok(_) => {
-                let name = core::str::from_utf8(&name[..name.len() - 1]).unwrap_or("?");
-                kit::through(format_args!("{name} is open for writing"))
-            }
-            Err(errno) => answer = errno,
-        }
-    }
-    kit::refused("open settings of the kernel", answer)
+    kit::open_any("open settings of the kernel", &NAMES, O_WRONLY)
 }

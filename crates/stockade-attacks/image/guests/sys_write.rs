@@ -1,6 +1,6 @@
 //! Opens what `/sys` has to write to. Nothing is written.
 
-use crate::kit::{self, Args, Errno, O_WRONLY};
+use crate::kit::{self, Args, O_WRONLY};
 
 const NAMES: [&[u8]; 7] = [
     b"/sys/kernel/uevent_helper\0",
@@ -13,15 +13,5 @@ const NAMES: [&[u8]; 7] = [
 ];
 
 pub fn attack(_: Args) -> ! {
-    let mut answer = Errno::ENOENT;
-    for name in NAMES {
-        match kit::open(name, O_WRONLY) {
-            Ok(_) => {
-                let name = core::str::from_utf8(&name[..name.len() - 1]).unwrap_or("?");
-                kit::through(format_args!("{name} is open for writing"))
-            }
-            Err(errno) => answer = errno,
-        }
-    }
-    kit::refused("open what /sys has", answer)
+    kit::open_any("open what /sys has", &NAMES, O_WRONLY)
 }

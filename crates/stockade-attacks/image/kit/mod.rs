@@ -103,30 +103,19 @@ fn first_through(calls: &mut [Named<'_>], is_through: fn(Result<usize>) -> bool)
 
 /// Prints a line.
 pub fn say(what: fmt::Arguments<'_>) {
-    let mut line = Text::of(what);
+    let mut line = Line { bytes: [0; 512], len: 0 };
+    let _ = line.write_fmt(what);
     let _ = line.write_str("\n");
-    let _ = write(1, line.bytes());
+    let _ = write(1, &line.bytes[..line.len]);
 }
 
-/// A short text; what is too long for it is cut.
-pub struct Text {
+/// A line; what is too long for it is cut.
+struct Line {
     bytes: [u8; 512],
     len: usize,
 }
 
-impl Text {
-    pub fn of(what: fmt::Arguments<'_>) -> Self {
-        let mut text = Self { bytes: [0; 512], len: 0 };
-        let _ = text.write_fmt(what);
-        text
-    }
-
-    pub fn bytes(&self) -> &[u8] {
-        &self.bytes[..self.len]
-    }
-}
-
-impl Write for Text {
+impl Write for Line {
     fn write_str(&mut self, text: &str) -> fmt::Result {
         let rest = &mut self.bytes[self.len..];
         let len = text.len().min(rest.len());

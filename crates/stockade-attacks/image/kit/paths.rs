@@ -1,5 +1,7 @@
 //! Paths that are put together, and how files are opened.
 
+use super::{Errno, open, refused, through};
+
 pub const O_EXCL: usize = 0o200;
 pub const O_TRUNC: usize = 0o1000;
 pub const O_NONBLOCK: usize = 0o4000;
@@ -54,4 +56,19 @@ impl Decimal {
     pub fn digits(&self) -> &[u8] {
         &self.bytes[self.begin..]
     }
+}
+
+/// Through with the first of these paths that can be opened; each ends with NUL.
+pub fn open_any(what: &str, names: &[&[u8]], flags: usize) -> ! {
+    let mut answer = Errno::ENOENT;
+    for name in names {
+        match open(name, flags) {
+            Ok(_) => {
+                let name = core::str::from_utf8(&name[..name.len() - 1]).unwrap_or("?");
+                through(format_args!("{name} is open"))
+            }
+            Err(errno) => answer = errno,
+        }
+    }
+    refused(what, answer)
 }

@@ -21,6 +21,7 @@ use outliving::*;
 use processes::*;
 use sockets::*;
 
+use std::path::Path;
 use std::time::Duration;
 
 use stockade_core::{Control, Policy, Result, Verdict};
@@ -66,10 +67,10 @@ const fn limited(
 
 /// Attacks that fill `/tmp` or `/dev/shm` must not fill what the policy has there.
 fn own_scratch(policy: &Policy) -> Option<&'static str> {
-    let own =
-        policy.filesystem.mounts.iter().any(|mount| {
-            ["/tmp", "/dev/shm"].iter().any(|place| mount.target().starts_with(place))
-        });
+    let is_scratch = |target: &str| {
+        ["/tmp", "/dev/shm"].iter().any(|place| Path::new(target).starts_with(place))
+    };
+    let own = policy.filesystem.mounts.iter().any(|mount| is_scratch(mount.target()));
     own.then_some("the policy mounts something of its own there")
 }
 
