@@ -57,7 +57,7 @@ pub const MEASURES: [Measure; 18] = [
     }),
     ceiling("network_namespaces", 16.0, |view| links(&view.wardens(), "net:[")),
     slope("kernel_network_namespaces", 0.001, 64.0, |view| view.slab("net_namespace")),
-    slope("kernel_pid_namespaces", 0.001, 64.0, |view| view.slab("pid_namespace")),
+    slope("kernel_pid_namespaces", 0.001, 256.0, |view| view.slab("pid_namespace")),
     slope("kernel_mounts", 0.001, 512.0, |view| view.slab("mnt_cache")),
     slope("kernel_tasks", 0.001, 256.0, |view| view.slab("task_struct")),
     slope("kernel_memory_cgroups", 0.001, 256.0, |_| memory_cgroups()),
