@@ -15,7 +15,7 @@ const SCRIPTS: [(&str, &str); 2] =
     [("inside.sh", include_str!("inside.sh")), ("managed.sh", include_str!("managed.sh"))];
 
 /// The test binaries that `inside.sh` runs.
-const TESTS: [&str; 2] = ["stockade-namespace-it", "stockade-cli-it"];
+const TESTS: [&str; 3] = ["stockade-namespace-it", "stockade-cli-it", "stockade-it"];
 
 /// What is there before the tests begin. The rest of the root is links into `/usr`.
 const FOLDERS: [&str; 11] =

@@ -73,6 +73,11 @@ fn is_breached(outcome: &Outcome) -> bool {
     matches!(outcome.finding, Finding::Breached(_))
 }
 
+/// Whether a kernel that was built without a socket family has nothing there to get through to.
+fn is_not_in_this_kernel(outcome: &Outcome) -> bool {
+    matches!(&outcome.finding, Finding::Held(how) if how == "AF_VSOCK: EAFNOSUPPORT")
+}
+
 #[test]
 fn the_table_of_attacks_is_that_of_the_suite() {
     let mut table =
@@ -136,7 +141,8 @@ fn every_native_attack_gets_through_where_there_is_no_wall() {
         return;
     }
     let walls = Walls::Down { sandbox: sandbox() };
-    all(Kind::Native, |attack| attacks::try_on(attack, walls), is_breached);
+    let wanted = |outcome: &Outcome| is_breached(outcome) || is_not_in_this_kernel(outcome);
+    all(Kind::Native, |attack| attacks::try_on(attack, walls), wanted);
 }
 
 #[test]
