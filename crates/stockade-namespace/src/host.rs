@@ -11,7 +11,7 @@ use crate::cgroup::{Cgroups, Hierarchies, sweep};
 use crate::limits::SAMPLE_GAP;
 use crate::sandbox::NamespaceSandbox;
 use crate::sight;
-use crate::warden::{IdRange, LinkError};
+use crate::warden::{IdRange, LaunchError, LinkError};
 
 /// Far enough apart that neighbouring process ids do not meet the second warden of one of them.
 const SEATS_APART: u32 = 7919;
@@ -151,12 +151,18 @@ pub(crate) fn link_error(error: LinkError) -> Error {
         LinkError::Exhausted { .. } => {
             Error::new(ErrorKind::Setup, error).with_hint("drop some of what was prepared")
         }
+        LinkError::Launch(LaunchError::OnDisk { .. }) => {
+            Error::new(ErrorKind::Setup, error).with_hint(NOWHERE)
+        }
         error => Error::new(ErrorKind::Setup, error).with_hint(WANTING),
     }
 }
 
 const WANTING: &str = "Linux 5.14 or later is needed, and a container's seccomp profile must allow its \
      calls; `stockade doctor` shows what this host can enforce";
+
+const NOWHERE: &str = "have TMPDIR name a directory in which this process may write files and execute \
+     them; or let programs be executed from memory: `sysctl -w vm.memfd_noexec=1`, with /proc mounted";
 
 #[cfg(test)]
 mod tests;

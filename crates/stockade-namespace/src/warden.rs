@@ -6,5 +6,6 @@ mod link;
 mod roots;
 
 pub(crate) use ids::IdRange;
+pub(crate) use launch::LaunchError;
 pub use link::Census;
 pub(crate) use link::{Link, LinkError, Newborn, wait_nudging};

@@ -8,6 +8,7 @@ use std::os::unix::fs::{FileExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::thread;
 use std::time::Instant;
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
@@ -35,6 +36,17 @@ pub(crate) enum LaunchError {
         /// Where its image was.
         from: String,
         /// Why not.
+        #[source]
+        source: io::Error,
+    },
+    /// It could not be executed from memory, and a file that can be executed could not be had.
+    #[error("cannot execute the helper from memory ({memory}) nor from the file {}", file.display())]
+    OnDisk {
+        /// Why not from memory.
+        memory: io::Error,
+        /// The file.
+        file: PathBuf,
+        /// Why not from that.
         #[source]
         source: io::Error,
     },
@@ -74,25 +86,48 @@ pub(super) fn launch() -> Result<OwnedFd, LaunchError> {
     let (host, warden) = connection()?;
     let image = sealed("stockade-warden", IMAGE).map_err(resource("image"))?;
     let path = PathBuf::from(format!("/proc/self/fd/{}", image.as_raw_fd()));
-    let (Ok(first), Ok(second)) = (warden.try_clone(), warden.try_clone()) else {
-        return Err(LaunchError::Resource { what: "socket", source: io::Error::last_os_error() });
-    };
-    match spawn(&path, first) {
-        // `vm.memfd_noexec=2`, or no /proc: a file that is gone once it runs.
+    match spawn(&path, &warden) {
+        // `vm.memfd_noexec=2`, or no /proc.
         Err(LaunchError::Execute { source, .. })
             if matches!(
                 source.kind(),
                 io::ErrorKind::PermissionDenied | io::ErrorKind::NotFound
             ) =>
         {
-            let file = DiskImage::write(IMAGE)?;
-            spawn(&file.path, second)?;
-            file.retire()?;
+            launch_from_disk(&warden, source)?;
         }
         other => other?,
     }
     retire(&image)?;
     Ok(host)
+}
+
+/// How often a file is written anew that another process has open.
+const TRIES: usize = 100;
+
+/// Launches the image as a file that is gone once it runs.
+fn launch_from_disk(warden: &OwnedFd, memory: io::Error) -> Result<(), LaunchError> {
+    let mut tries = 0;
+    let (file, source) = loop {
+        tries += 1;
+        let image = match DiskImage::write(IMAGE) {
+            Ok(image) => image,
+            Err((path, source)) => break (path, source),
+        };
+        match spawn(&image.path, warden) {
+            // A process that another thread has forked meanwhile has it open for writing, until it
+            // executes something (`ETXTBSY`, execve(2)), which may be never.
+            Err(LaunchError::Execute { source, .. })
+                if source.kind() == io::ErrorKind::ExecutableFileBusy && tries < TRIES =>
+            {
+                thread::yield_now();
+            }
+            Err(LaunchError::Execute { source, .. }) => break (image.path.clone(), source),
+            Ok(()) => return image.retire(),
+            other => return other,
+        }
+    };
+    Err(LaunchError::OnDisk { memory, file, source })
 }
 
 /// Lets nobody execute or open the image any more. A program finds it as `/proc/self/exe` right before
@@ -191,7 +226,9 @@ pub(super) fn sealed(name: &str, contents: &[u8]) -> rustix::io::Result<OwnedFd>
 }
 
 /// Spawns the image; what is spawned leaves a clone of itself behind and ends at once.
-fn spawn(path: &Path, socket: OwnedFd) -> Result<(), LaunchError> {
+fn spawn(path: &Path, socket: &OwnedFd) -> Result<(), LaunchError> {
+    let socket =
+        socket.try_clone().map_err(|source| LaunchError::Resource { what: "socket", source })?;
     let status = Command::new(path)
         .env_clear()
         .stdin(Stdio::from(socket))
@@ -219,18 +256,29 @@ struct DiskImage {
 }
 
 impl DiskImage {
-    fn write(image: &[u8]) -> Result<Self, LaunchError> {
+    /// Writes it, or gives the path at which it could not be written, and why.
+    fn write(image: &[u8]) -> Result<Self, (PathBuf, io::Error)> {
         static COUNT: AtomicU64 = AtomicU64::new(0);
-        let number = COUNT.fetch_add(1, Ordering::Relaxed);
-        let name = format!("stockade-warden-{}-{number}", std::process::id());
-        let path = std::env::temp_dir().join(name);
-        let failed = |source| LaunchError::Resource { what: "image on disk", source };
         let mut options = OpenOptions::new();
         options.write(true).create_new(true).mode(0o700).custom_flags(libc::O_NOFOLLOW);
-        let mut file = options.open(&path).map_err(failed)?;
-        let image_on_disk = Self { path };
-        file.write_all(image).map_err(failed)?;
-        Ok(image_on_disk)
+        loop {
+            let number = COUNT.fetch_add(1, Ordering::Relaxed);
+            let name = format!("stockade-warden-{}-{number}", std::process::id());
+            let path = std::env::temp_dir().join(name);
+            let mut file = match options.open(&path) {
+                // Of a host that was killed, or that has the same number in another container.
+                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => continue,
+                Err(error) => return Err((path, error)),
+                Ok(file) => file,
+            };
+            let written = Self { path };
+            // Whatever the umask says.
+            let mode = Permissions::from_mode(0o700);
+            return match file.set_permissions(mode).and_then(|()| file.write_all(image)) {
+                Ok(()) => Ok(written),
+                Err(error) => Err((written.path.clone(), error)),
+            };
+        }
     }
 
     /// As the function of that name.

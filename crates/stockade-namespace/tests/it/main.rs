@@ -13,6 +13,7 @@ mod identity;
 mod kernel;
 mod limits;
 mod machine;
+mod noexec;
 mod processes;
 mod sockets;
 mod streams;
