@@ -50,7 +50,8 @@ const DOCTOR_STATUS: &str = "\
 Exit status:
   0    every backend meets the default policy here; with --attack, no attack got through
   1    one does not; with --attack, one did
-  125  with --attack, the policy is bad or no attack could be tried
+  125  with --attack and no attack that got through: the policy is bad, a backend could not be
+       attacked, or no attack applied
 
 The attacks harm nothing: they are aimed at files, sockets and processes of their own. Without
 --policy they run under the default policy, where limits that this host only approximates are taken
@@ -104,6 +105,16 @@ pub(crate) struct DoctorArgs {
     /// Attack under this policy: JSON if its name ends in `.json`, else TOML
     #[arg(long, value_name = "FILE", requires = "attack")]
     pub(crate) policy: Option<PathBuf>,
+    /// What is examined or attacked: `auto` is every backend
+    #[arg(long, value_name = "BACKEND", default_value = "auto")]
+    pub(crate) backend: BackendArg,
+}
+
+impl DoctorArgs {
+    /// Whether a backend is asked for.
+    pub(crate) fn asks_for(&self, backend: BackendArg) -> bool {
+        self.backend == BackendArg::Auto || self.backend == backend
+    }
 }
 
 #[derive(Debug, Subcommand)]
@@ -144,7 +155,7 @@ pub(crate) enum PolicyCommand {
     },
 }
 
-/// Which backend runs the program; `Auto` goes by what the program is.
+/// Which backend; for a program, `Auto` goes by what it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum BackendArg {
     Auto,

@@ -12,7 +12,7 @@ use std::io::{self, Write};
 
 use serde::Serialize;
 
-use crate::args::DoctorArgs;
+use crate::args::{BackendArg, DoctorArgs};
 use crate::exit::{self, Exit};
 use advice::Advice;
 use backend::BackendFindings;
@@ -25,7 +25,8 @@ struct Findings {
     /// Raised when a member changes its meaning or goes away.
     schema: u32,
     version: &'static str,
-    /// Whether every backend meets the default policy; the exit status says the same.
+    /// Whether every backend that was asked for meets the default policy; the exit status says the
+    /// same.
     default_policy: bool,
     host: Host,
     backends: Vec<BackendFindings>,
@@ -33,24 +34,30 @@ struct Findings {
     advice: Vec<Advice>,
 }
 
-/// Prints what every backend of this build can do here, or how attacks on it went.
+/// Prints what the backends can do here, or how attacks on them went.
 pub(crate) fn doctor(args: &DoctorArgs) -> Result<Exit, Exit> {
-    if args.attack { attack::attack(args) } else { examine(args.json).map_err(exit::output) }
+    if args.attack { attack::attack(args) } else { examine(args).map_err(exit::output) }
 }
 
-fn examine(json: bool) -> io::Result<Exit> {
-    let findings = Findings::gather();
-    let mut text =
-        if json { serde_json::to_string_pretty(&findings)? } else { screen::render(&findings) };
+fn examine(args: &DoctorArgs) -> io::Result<Exit> {
+    let findings = Findings::gather(args);
+    let mut text = if args.json {
+        serde_json::to_string_pretty(&findings)?
+    } else {
+        screen::render(&findings)
+    };
     text.push('\n');
     io::stdout().write_all(text.as_bytes())?;
     Ok(if findings.default_policy { Exit::SUCCESS } else { Exit::NOT_MET })
 }
 
 impl Findings {
-    fn gather() -> Self {
-        let backends = vec![backend::namespace(), backend::wasm()];
-        Self::conclude(Host::look(), backends)
+    fn gather(args: &DoctorArgs) -> Self {
+        let examined = [
+            args.asks_for(BackendArg::Namespace).then(backend::namespace),
+            args.asks_for(BackendArg::Wasm).then(backend::wasm),
+        ];
+        Self::conclude(Host::look(), examined.into_iter().flatten().collect())
     }
 
     fn conclude(host: Host, backends: Vec<BackendFindings>) -> Self {

@@ -201,6 +201,15 @@ fn a_root_is_either_a_base_or_a_directory() {
 fn the_other_commands_are_understood() {
     assert!(matches!(parse(&["doctor", "--json"]), Ok(Command::Doctor(args)) if args.json));
     assert!(parse(&["doctor", "--thorough"]).is_err());
+    for (words, native, wasm) in [
+        (&["doctor"][..], true, true),
+        (&["doctor", "--backend", "namespace"], true, false),
+        (&["doctor", "--attack", "--backend", "wasm"], false, true),
+    ] {
+        let Ok(Command::Doctor(args)) = parse(words) else { panic!("{words:?}") };
+        let asked = [BackendArg::Namespace, BackendArg::Wasm].map(|one| args.asks_for(one));
+        assert_eq!(asked, [native, wasm], "{words:?}");
+    }
     assert!(matches!(parse(&["version"]), Ok(Command::Version)));
     assert!(parse(&["policy", "check"]).is_err());
     let shown = parse(&["policy", "show", "--json", "p.toml"]).expect("a policy command");

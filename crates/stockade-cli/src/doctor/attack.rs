@@ -12,8 +12,8 @@ use stockade::{
 
 use super::host::Host;
 use super::screen;
-use super::trial::chain;
-use crate::args::DoctorArgs;
+use super::trial::{Probe, chain};
+use crate::args::{BackendArg, DoctorArgs};
 use crate::exit::{self, Exit};
 use crate::policy;
 
@@ -24,7 +24,7 @@ struct Findings {
     /// Raised when a member changes its meaning or goes away.
     schema: u32,
     version: &'static str,
-    /// Whether an attack got through; the exit status says the same.
+    /// Whether an attack got through; the exit status is then [`Exit::BREACHED`].
     breached: bool,
     host: Host,
     backends: Vec<BackendFindings>,
@@ -33,8 +33,11 @@ struct Findings {
 #[derive(Debug, Default, Serialize)]
 struct BackendFindings {
     backend: &'static str,
-    /// Why it could not be attacked.
+    /// Why it could not be attacked; the exit status is then [`Exit::FAILED`], unless another one
+    /// was breached.
     error: Option<String>,
+    /// What would change that.
+    hint: Option<String>,
     policy_hash: Option<String>,
     /// Controls that were taken as weak as this host has them.
     best_effort: BTreeSet<Control>,
@@ -64,22 +67,33 @@ pub(super) fn attack(args: &DoctorArgs) -> Result<Exit, Exit> {
     let show = Show { quiet: args.json };
     show.line(&screen::head(version, &host, screen::width()))?;
     let bout = Bout { given, thorough: args.thorough, show };
-    let backends = vec![
-        bout.against("namespace", NamespaceSandbox::new())?,
-        bout.against("wasm", WasmSandbox::new())?,
-    ];
-    let tried: usize = backends.iter().map(|found| found.held + found.breached).sum();
-    let breached = backends.iter().any(|found| found.breached > 0);
+    let mut backends = Vec::new();
+    if args.asks_for(BackendArg::Namespace) {
+        backends.push(bout.against("namespace", NamespaceSandbox::new(), &Probe::native())?);
+    }
+    if args.asks_for(BackendArg::Wasm) {
+        backends.push(bout.against("wasm", WasmSandbox::new(), &Probe::module())?);
+    }
+    let status = status(&backends);
+    let breached = backends.iter().any(BackendFindings::is_breached);
     if args.json {
         let findings = Findings { schema: 1, version, breached, host, backends };
         let text = serde_json::to_string_pretty(&findings).map_err(io::Error::from);
         text.and_then(|text| writeln!(io::stdout(), "{text}")).map_err(exit::output)?;
     }
-    match (breached, tried) {
-        (true, _) => Ok(Exit::BREACHED),
-        (false, 0) => Err(exit::failed(&nothing_tried())),
-        (false, _) => Ok(Exit::SUCCESS),
+    status.map_err(|error| exit::failed(&error))
+}
+
+/// How the command ends. That an attack got through counts more than that others could not be tried.
+fn status(backends: &[BackendFindings]) -> stockade::Result<Exit> {
+    let any = |test: fn(&BackendFindings) -> bool| backends.iter().any(test);
+    if any(BackendFindings::is_breached) {
+        return Ok(Exit::BREACHED);
     }
+    if any(|found| found.error.is_some()) {
+        return Ok(Exit::FAILED);
+    }
+    if any(|found| found.held > 0) { Ok(Exit::SUCCESS) } else { Err(nothing_tried()) }
 }
 
 fn nothing_tried() -> Error {
@@ -95,20 +109,25 @@ struct Bout {
 }
 
 impl Bout {
-    /// Puts a backend to every attack on it.
+    /// Puts a backend to every attack on it, if it runs a program at all.
     fn against<S: Sandbox>(
         &self,
         backend: &'static str,
         sandbox: stockade::Result<S>,
+        probe: &Probe,
     ) -> Result<BackendFindings, Exit> {
         let begun = Instant::now();
         let mut found = BackendFindings { backend, ..BackendFindings::default() };
         self.show.line(&format!("\n{backend}"))?;
-        match sandbox {
-            Ok(sandbox) => {
-                let policy = self.given.clone().unwrap_or_else(|| by_default(&sandbox));
-                found.policy_hash = Some(policy.hash());
-                found.best_effort = policy.best_effort.clone();
+        let ready = sandbox.and_then(|sandbox| {
+            let policy = self.given.clone().unwrap_or_else(|| by_default(&sandbox));
+            found.policy_hash = Some(policy.hash());
+            found.best_effort = policy.best_effort.clone();
+            // What refuses the least of programs would refuse every attack.
+            probe.run(&sandbox, policy.clone()).map(|_| (sandbox, policy))
+        });
+        match ready {
+            Ok((sandbox, policy)) => {
                 for attack in attacks::against(&sandbox) {
                     if self.thorough || !attack.is_long() {
                         let outcome = attacks::play(attack, &sandbox, &policy);
@@ -117,7 +136,10 @@ impl Bout {
                     }
                 }
             }
-            Err(error) => found.error = Some(chain(&error)),
+            Err(error) => {
+                found.error = Some(chain(&error));
+                found.hint = error.hint().map(ToString::to_string);
+            }
         }
         found.elapsed_ms = begun.elapsed().as_millis();
         self.show.line(&found.summary())?;
@@ -137,6 +159,10 @@ fn by_default(sandbox: &dyn Sandbox) -> Policy {
 }
 
 impl BackendFindings {
+    fn is_breached(&self) -> bool {
+        self.breached > 0
+    }
+
     fn add(&mut self, outcome: Outcome) {
         let Outcome { attack, finding, elapsed, .. } = outcome;
         match finding {
@@ -156,22 +182,29 @@ impl BackendFindings {
 
     fn summary(&self) -> String {
         let text = match &self.error {
-            Some(error) => format!("could not be attacked: {error}"),
-            None => format!(
-                "{} attacks: {} held, {} breached, {} not applicable; {:.1} s",
-                self.attacks.len(),
-                self.held,
-                self.breached,
-                self.not_applicable,
-                self.elapsed_ms as f64 / 1000.0,
-            ),
+            Some(error) => {
+                let hint = self.hint.iter().map(|hint| format!("; hint: {hint}"));
+                format!("could not be attacked: {error}{}", hint.collect::<String>())
+            }
+            None => self.counts(),
         };
+        screen::wrap(&text, "  ", screen::width())
+    }
+
+    fn counts(&self) -> String {
+        let text = format!(
+            "{} attacks: {} held, {} breached, {} not applicable; {:.1} s",
+            self.attacks.len(),
+            self.held,
+            self.breached,
+            self.not_applicable,
+            self.elapsed_ms as f64 / 1000.0,
+        );
         let weak: Vec<_> = self.best_effort.iter().map(|control| control.name()).collect();
-        let weak = match weak.is_empty() {
-            true => String::new(),
-            false => format!("; best effort alone: {}", weak.join(", ")),
-        };
-        screen::wrap(&(text + &weak), "  ", screen::width())
+        match weak.is_empty() {
+            true => text,
+            false => format!("{text}; best effort alone: {}", weak.join(", ")),
+        }
     }
 }
 
@@ -203,5 +236,30 @@ impl Show {
             self.line(&screen::wrap(&text, "            ", screen::width()))?;
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn found(error: Option<&str>, held: usize, breached: usize) -> BackendFindings {
+        let error = error.map(ToString::to_string);
+        BackendFindings { error, held, breached, ..BackendFindings::default() }
+    }
+
+    #[test]
+    fn a_breach_counts_more_than_a_backend_that_could_not_be_attacked() {
+        let (held, breached) = (|| found(None, 3, 0), || found(None, 3, 1));
+        let missing = || found(Some("no namespaces"), 0, 0);
+        let exit = |backends: &[BackendFindings]| status(backends).ok();
+        assert_eq!(exit(&[held(), held()]), Some(Exit::SUCCESS));
+        assert_eq!(exit(&[held(), breached()]), Some(Exit::BREACHED));
+        assert_eq!(exit(&[missing(), breached()]), Some(Exit::BREACHED));
+        assert_eq!(exit(&[missing(), held()]), Some(Exit::FAILED));
+        assert_eq!(exit(&[held(), missing()]), Some(Exit::FAILED));
+        assert_eq!(exit(&[missing(), missing()]), Some(Exit::FAILED));
+        assert_eq!(exit(&[found(None, 0, 0)]), None, "nothing was tried");
+        assert_eq!(exit(&[found(None, 0, 0), held()]), Some(Exit::SUCCESS));
     }
 }

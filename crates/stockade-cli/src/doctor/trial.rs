@@ -98,7 +98,8 @@ impl Probe {
         self.run(sandbox, policy)
     }
 
-    fn run(&self, sandbox: &dyn Sandbox, mut policy: Policy) -> Result<Report, Error> {
+    /// Runs it under this policy.
+    pub(super) fn run(&self, sandbox: &dyn Sandbox, mut policy: Policy) -> Result<Report, Error> {
         policy.filesystem.mounts.extend(self.mount.clone());
         sandbox.run(&policy, &self.program)
     }

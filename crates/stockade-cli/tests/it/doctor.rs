@@ -115,18 +115,24 @@ fn in_a_user_namespace(command: &[&str]) -> Outcome {
     unshare.output().expect("unshare starts").into()
 }
 
-/// In a namespace that allows none within it.
-#[test]
+/// Runs the command, with these words, in a namespace that allows none within it. `None` where that
+/// cannot be had, which is a skip.
 #[expect(clippy::print_stdout, reason = "the test runner counts what was skipped by its line")]
-fn what_refuses_namespaces_is_named_and_the_other_backend_still_examined() {
+pub(crate) fn without_namespaces(test: &str, words: &str) -> Option<Outcome> {
     if in_a_user_namespace(&["true"]).code != 0 {
-        println!("SKIP: what_refuses_namespaces_is_named: none can be made here to begin with");
-        return;
+        println!("SKIP: {test}: no namespaces can be made here to begin with");
+        return None;
     }
-    let script = "echo 0 > /proc/sys/user/max_user_namespaces && exec \"$0\" doctor --json";
+    let script = format!("echo 0 > /proc/sys/user/max_user_namespaces && exec \"$0\" {words}");
     let command = stockade();
     let binary = command.get_program().to_str().expect("a UTF-8 path");
-    let outcome = in_a_user_namespace(&["sh", "-c", script, binary]);
+    Some(in_a_user_namespace(&["sh", "-c", &script, binary]))
+}
+
+#[test]
+fn what_refuses_namespaces_is_named_and_the_other_backend_still_examined() {
+    let name = "what_refuses_namespaces_is_named_and_the_other_backend_still_examined";
+    let Some(outcome) = without_namespaces(name, "doctor --json") else { return };
     assert_eq!(outcome.code, 1, "{outcome:?}");
     let found: Value = serde_json::from_str(&outcome.stdout).expect("JSON");
     let [native, wasm] = [0, 1].map(|index| &found["backends"][index]);
@@ -149,4 +155,15 @@ fn what_doctor_advises_to_accept_is_what_a_run_then_needs() {
         let lenient = call(&["run", "--best-effort", &accept, "true"]);
         assert_eq!(lenient.code, 0, "{lenient:?}");
     }
+}
+
+#[test]
+fn a_backend_that_was_not_asked_for_is_not_examined() {
+    let outcome = call(&["doctor", "--backend", "wasm", "--json"]);
+    let found: Value = serde_json::from_str(&outcome.stdout).expect("JSON");
+    let backends = found["backends"].as_array().expect("a list");
+    assert_eq!((outcome.code, backends.len()), (0, 1), "{outcome:?}");
+    assert_eq!((&backends[0]["backend"], &found["default_policy"]), (&"wasm".into(), &true.into()));
+    let native = call(&["doctor", "--backend", "namespace"]);
+    assert!(!native.stdout.contains("\nwasm: "), "{}", native.stdout);
 }
