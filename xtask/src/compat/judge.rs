@@ -5,7 +5,8 @@ use super::programs::skip;
 use crate::test::tally::Tally;
 use crate::{Outcome, command};
 use std::env;
-use std::fs;
+use std::fs::{self, Permissions};
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::{Command, Output};
 
@@ -100,6 +101,9 @@ fn compile(source: &Source, folder: &Path, program: &Path) -> Outcome<Option<Str
     fs::write(&file, source.text).map_err(|error| format!("{}: {error}", file.display()))?;
     let mut command = Command::new(compiler);
     command::run(command.args(options).arg("-o").args([program, &file]).current_dir(folder))?;
+    // Whatever the umask says.
+    fs::set_permissions(program, Permissions::from_mode(0o755))
+        .map_err(|error| format!("{}: {error}", program.display()))?;
     Ok(None)
 }
 

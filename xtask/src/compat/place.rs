@@ -72,6 +72,8 @@ impl Place {
         if host::is_root() && !is_open(&folder) {
             folder = stage.folder().join("compat");
             command::run(Command::new("cp").arg("-r").args([&ground.folder, &folder]))?;
+            // Whatever the umask says.
+            command::run(Command::new("chmod").args(["-R", "a+rX"]).arg(&folder))?;
         }
         Ok(Self { stage, stockade, folder, homes: AtomicUsize::new(0) })
     }

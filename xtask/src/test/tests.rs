@@ -2,6 +2,8 @@ use super::build::{Artifact, Built};
 use super::tally::{Reader, Skip, Tally};
 use super::{programs, rootless, watch};
 use crate::workspace::Metadata;
+use std::fs::{self, Permissions};
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::Command;
 
@@ -113,4 +115,23 @@ fn executables_are_filed_by_package_and_kind() {
     assert_eq!(built.examples.keys().collect::<Vec<_>>(), ["stream"]);
     assert_eq!(built.endurance.keys().collect::<Vec<_>>(), ["soak"]);
     assert_eq!(built.cli.as_deref(), Some(Path::new("/x/stockade")));
+}
+
+#[test]
+fn a_folder_is_open_if_everybody_can_pass_all_above_it() {
+    let outer = std::env::temp_dir().join(format!("stockade-open-{}", std::process::id()));
+    let inner = outer.join("inner");
+    fs::create_dir_all(&inner).expect("a folder");
+    let close = |folder: &Path, mode| {
+        fs::set_permissions(folder, Permissions::from_mode(mode)).expect("it is ours");
+    };
+    close(&inner, 0o755);
+    let is_open = [0o755, 0o711, 0o700].map(|mode| {
+        close(&outer, mode);
+        rootless::is_open(&inner)
+    });
+    fs::remove_dir_all(&outer).expect("it is ours");
+    let above = rootless::is_open(&std::env::temp_dir());
+    assert_eq!(is_open, [above, above, false]);
+    assert!(!rootless::is_open(Path::new("target")), "not from the root on");
 }
