@@ -19,6 +19,7 @@ use crate::workspace::Metadata;
 use crate::{Outcome, setup};
 use ground::Ground;
 use place::Place;
+use std::time::Instant;
 
 /// Whether the arguments ask for the long form.
 fn is_long(arguments: &[&str]) -> Outcome<bool> {
@@ -32,17 +33,31 @@ fn is_long(arguments: &[&str]) -> Outcome<bool> {
 /// Runs everything on both sides and fails where they differ.
 pub(crate) fn run(arguments: &[&str]) -> Outcome {
     let is_long = is_long(arguments)?;
-    setup::for_compat();
+    let mut clock = Clock(Vec::new());
+    clock.time("setup", setup::for_compat);
     let metadata = Metadata::load()?;
-    let built = build::run(&metadata)?;
+    let built = clock.time("build", || build::run(&metadata))?;
     let cli = built.cli.as_deref().ok_or("the build made no `stockade`")?;
-    let ground = Ground::provide(&metadata.target_directory.join("compat"))?;
-    let place = Place::new(cli, &ground)?;
-    let tiers = vec![
-        ("programs", programs::run(&place, &ground)?),
-        ("judge", judge::run(&place)?),
-        ("cpython", suite::run(&place, &ground, is_long)?),
-    ];
+    let folder = metadata.target_directory.join("compat");
+    let ground = clock.time("fetch", || Ground::provide(&folder))?;
+    let place = clock.time("copy", || Place::new(cli, &ground))?;
+    let programs = clock.time("programs", || programs::run(&place, &ground))?;
+    let judge = clock.time("judge", || judge::run(&place))?;
+    let suite = clock.time("cpython", || suite::run(&place, &ground, is_long))?;
+    let tiers = vec![("programs", programs), ("judge", judge), ("cpython", suite)];
     let total = tally::summarize(tiers);
+    println!("{}", clock.0.join(", "));
     if total.failed == 0 { Ok(()) } else { Err("the two sides differ".to_owned()) }
+}
+
+/// How long each part took.
+struct Clock(Vec<String>);
+
+impl Clock {
+    fn time<T>(&mut self, part: &str, run: impl FnOnce() -> T) -> T {
+        let begun = Instant::now();
+        let result = run();
+        self.0.push(format!("{part} {} s", begun.elapsed().as_secs()));
+        result
+    }
 }

@@ -8,7 +8,6 @@ use crate::Outcome;
 use crate::test::tally::Tally;
 use std::collections::{BTreeMap, BTreeSet};
 use std::process::Output;
-use std::time::Instant;
 
 /// Modules at once on each side: many of their tests sleep.
 const WIDTH: &str = "3";
@@ -210,7 +209,6 @@ pub(super) fn run(place: &Place, ground: &Ground, is_long: bool) -> Outcome<Tall
     }
     let added = if is_long { LONG } else { &[] };
     let modules: Vec<&str> = SHORT.iter().chain(added).copied().collect();
-    let begun = Instant::now();
     let (outside, inside) = sides(place, &modules)?;
     let mut found = compare(&outside, &inside);
     found.retain(|difference| differences::reason(&difference.name).is_none());
@@ -227,7 +225,6 @@ pub(super) fn run(place: &Place, ground: &Ground, is_long: bool) -> Outcome<Tall
         found.retain(|one| second.iter().any(|other| other.name == one.name));
     }
     report(&outside, &inside, &found, &modules, &mut tally);
-    println!("cpython: {} s", begun.elapsed().as_secs());
     Ok(tally)
 }
 
