@@ -97,7 +97,9 @@ impl Place {
     fn outside(&self, call: Call) -> io::Result<Output> {
         let home = self.home()?;
         let mut command = Command::new("/bin/sh");
-        command.args(["-c", &format!("ulimit -n {FILES} && exec \"$@\""), "sh"]).args(call.words);
+        command
+            .args(["-c", &format!("umask 022 && ulimit -n {FILES} && exec \"$@\""), "sh"])
+            .args(call.words);
         command.env_clear().env("PATH", PATH).env("LANG", "C.UTF-8").env("HOME", &home);
         command.env("TMPDIR", &home).envs(call.env.iter().copied()).current_dir(&home);
         if host::is_root() {
