@@ -10,6 +10,9 @@ use std::process::{Command, Stdio};
 /// The interpreter that the guests run, and that probes the kernel below.
 pub(crate) const PYTHON: &str = "/usr/bin/python3";
 
+/// What a test runs inside to see whether the host stays healthy.
+pub(crate) const STRESS: &str = "/usr/bin/stress-ng";
+
 /// Asks the kernel for Landlock (`landlock_create_ruleset(2)`, number 444 on every architecture)
 /// and for a user namespace whose capabilities count: some systems let one be made and then refuse
 /// everything inside it, so a host name is set there.
@@ -54,7 +57,15 @@ pub(crate) fn features(user: Option<u32>) -> String {
     if user.is_none() && is_root() && has_cgroup() {
         words.push("cgroup");
     }
+    if has_stress() {
+        words.push("stress-ng");
+    }
     words.join(",")
+}
+
+/// Whether stress-ng is installed.
+pub(crate) fn has_stress() -> bool {
+    Path::new(STRESS).is_file()
 }
 
 /// Whether a group with a memory limit can be made below our own.

@@ -14,7 +14,7 @@ struct Need {
     found: fn() -> bool,
 }
 
-const NEEDS: [Need; 4] = [
+const NEEDS: [Need; 5] = [
     Need {
         what: "a C compiler `cc` that links static programs",
         packages: &["gcc", "libc6-dev"],
@@ -27,6 +27,7 @@ const NEEDS: [Need; 4] = [
     },
     Need { what: "/usr/bin/python3", packages: &["python3"], found: has_python },
     Need { what: "bubblewrap's `bwrap`", packages: &["bubblewrap"], found: has_bubblewrap },
+    Need { what: host::STRESS, packages: &["stress-ng"], found: host::has_stress },
 ];
 
 /// What `cargo xtask vm-test` needs besides.
@@ -65,7 +66,7 @@ pub(crate) fn for_machine() -> Outcome {
 /// Checks what all commands need; installs what is missing where it may.
 pub(crate) fn run() -> Outcome {
     provide(&NEEDS)?;
-    println!("setup: cargo, cc -static, clang for WASI, python3 and bubblewrap found");
+    println!("setup: cargo, cc -static, clang for WASI, python3, bubblewrap and stress-ng found");
     Ok(())
 }
 

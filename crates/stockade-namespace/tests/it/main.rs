@@ -17,6 +17,7 @@ mod noexec;
 mod processes;
 mod sockets;
 mod streams;
+mod stress;
 mod syscalls;
 mod view;
 mod warden_loss;
