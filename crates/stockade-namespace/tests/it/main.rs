@@ -14,6 +14,7 @@ mod kernel;
 mod limits;
 mod machine;
 mod noexec;
+mod planted;
 mod processes;
 mod sockets;
 mod streams;

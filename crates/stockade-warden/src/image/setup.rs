@@ -8,7 +8,7 @@ use crate::groups::Groups;
 use crate::init::{self, Disks};
 use crate::sys::{
     self, Cloned, Errno, Fd, NODEV, NOEXEC, NOSUID, O_DIRECTORY, O_PATH, RDONLY, RESOLVE_IN_ROOT,
-    RESOLVE_NO_MAGICLINKS, RESOLVE_NO_SYMLINKS, Result, S_IFDIR, S_IFMT,
+    RESOLVE_NO_MAGICLINKS, RESOLVE_NO_SYMLINKS, Result, S_IFCHR, S_IFDIR, S_IFMT,
 };
 use crate::text::Text;
 use crate::wire::board::{Space, Step, Word};
@@ -125,6 +125,11 @@ fn mount(root: Fd, mount: Fd, path: &[u8]) -> Result<()> {
 /// mount itself, so no link in a root can lead elsewhere.
 fn mask(board: Board, plan: Plan<'_>, root: Fd, proc: Fd) -> Result<()> {
     let null = resolve(root, b"/dev/null\0")?;
+    if sys::stat_fd(null)?.mode & S_IFMT != S_IFCHR {
+        // The root's directory is the host's, and has been swapped for one with a file there. Only
+        // a device covers anything: either it is the one that was mounted, or it cannot be opened.
+        return Err(Errno::ESTALE);
+    }
     let mut records = plan.records(Section::Masks);
     let mut index = 0;
     while !records.is_empty() {

@@ -28,6 +28,7 @@ const AT_REMOVEDIR: usize = 0x200;
 
 pub const S_IFMT: u32 = 0o170_000;
 pub const S_IFDIR: u32 = 0o040_000;
+pub const S_IFCHR: u32 = 0o020_000;
 
 const CLOSE_RANGE_CLOEXEC: usize = 4;
 const EPOLL_CTL_ADD: usize = 1;
