@@ -1,7 +1,8 @@
-//! What only many runs, many deaths or many sandboxes at once can show: three programs, and here
+//! What only many runs, many deaths or many sandboxes at once can show: four programs, and here
 //! what they share.
 //!
 //! * `host_death` kills hosts and wardens at random moments and looks for what is left of them;
+//! * `pids` runs programs where process ids are scarce and looks whether somebody else is killed;
 //! * `soak` runs a great many programs and looks for what grows;
 //! * `crowd` has a great many sandboxes alive at once, and starts, stops and drops them from many
 //!   threads.

@@ -3,7 +3,9 @@
 mod drive;
 mod list;
 
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
 use std::thread;
 
 use stockade::{Ability, Control, ErrorKind, Policy, Prepared, Sandbox, Verdict};
@@ -106,6 +108,7 @@ impl Mix {
     pub fn churn(&self, crew: &Crew<'_>, may_be_lost: bool) -> Result<Churned, Failure> {
         let (taken, lost) = (AtomicU64::new(0), AtomicU64::new(0));
         let failed = AtomicBool::new(false);
+        let kinds = Mutex::new(BTreeMap::new());
         let work = |thread: u64, seat: &Seat| -> Result<(), String> {
             let mut random = Random::new(crew.seed, thread);
             while !crew.over.load(Ordering::Relaxed) && !failed.load(Ordering::Relaxed) {
@@ -115,7 +118,10 @@ impl Mix {
                 }
                 let case = self.draw(&mut random);
                 match seat.watched(case.name, || case.run(&mut random)) {
-                    Ok(()) => {}
+                    Ok(()) => {
+                        let mut kinds = kinds.lock().unwrap_or_else(PoisonError::into_inner);
+                        *kinds.entry(case.name).or_default() += 1;
+                    }
                     Err(Trouble::Lost) if may_be_lost => {
                         lost.fetch_add(1, Ordering::Relaxed);
                     }
@@ -142,7 +148,8 @@ impl Mix {
             // All are waited for, and the first failure is told.
             ends.collect::<Vec<_>>().into_iter().collect::<Result<Vec<()>, String>>()
         })?;
-        Ok(Churned { runs: taken.into_inner(), lost: lost.into_inner() })
+        let kinds = kinds.into_inner().unwrap_or_else(PoisonError::into_inner);
+        Ok(Churned { runs: taken.into_inner(), lost: lost.into_inner(), kinds })
     }
 }
 
@@ -162,12 +169,14 @@ pub struct Crew<'a> {
 }
 
 /// What a crew did.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct Churned {
     /// Runs that were started.
     pub runs: u64,
     /// Those of them whose warden was lost.
     pub lost: u64,
+    /// How many of each kind ended as they had to.
+    pub kinds: BTreeMap<&'static str, u64>,
 }
 
 impl Case {

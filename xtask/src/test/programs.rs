@@ -9,9 +9,10 @@ use std::process::{Command, Stdio};
 
 /// What only many runs, many deaths or many at once can show, in the short form: under a minute in
 /// all. CONTRIBUTING.md has the long forms.
-const ENDURANCE: [(&str, &[&str]); 3] = [
+const ENDURANCE: [(&str, &[&str]); 4] = [
     ("crowd", &["--native", "300", "--for", "5s"]),
     ("host_death", &["--times", "30", "--within", "3s"]),
+    ("pids", &["--runs", "500"]),
     ("soak", &["--runs", "3000", "--samples", "20"]),
 ];
 
