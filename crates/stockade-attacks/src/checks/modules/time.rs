@@ -20,7 +20,7 @@ const OPEN_CPU: Duration = Duration::from_secs(1);
 const MOST_WALL: Duration = Duration::from_millis(900);
 const OPEN_WALL: Duration = Duration::from_secs(1);
 /// How long a busy host may take to give it the CPU time.
-const PATIENCE: Duration = Duration::from_secs(4);
+const PATIENCE: Duration = Duration::from_secs(15);
 
 /// Instructions that an attack on fuel is given, far fewer than it executes, and without a wall.
 const FUEL: u64 = 1_000_000;
