@@ -10,7 +10,7 @@ const CRATES: [&str; 2] = ["stockade-core", "stockade-warden"];
 /// Runs the tests under Miri, or says why it cannot.
 pub(crate) fn run() -> Outcome {
     let target = Metadata::load()?.target_directory.join("miri");
-    if !has("cargo") || !has("cargo-miri") {
+    if !has("cargo") || !has("miri") {
         println!(
             "SKIP: miri: not installed; run: rustup component add --toolchain nightly miri rust-src"
         );
