@@ -16,6 +16,12 @@ use crate::{
     NetworkMode, OutputOverflow, Policy, Process, Support, SyscallProfile, Syscalls,
 };
 
+/// How often a property is tried, unless `PROPTEST_CASES` says otherwise. No file is written: it
+/// would lie in the source tree.
+pub(crate) fn cases(number: u32) -> ProptestConfig {
+    ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(number) }
+}
+
 /// Any control.
 pub(crate) fn control() -> impl Strategy<Value = Control> {
     select(&Control::ALL[..])

@@ -1,18 +1,10 @@
 use proptest::prelude::*;
 
 use super::{Plan, UnmetControls};
-use crate::generated::{policy, support};
+use crate::generated::{cases, policy, support};
 use crate::{
     Ability, Control, Cpus, EnforcementStatus, ErrorKind, Limit, NetworkMode, Policy, Support,
 };
-
-/// None for an interpreter, which takes minutes for one.
-fn cases() -> ProptestConfig {
-    ProptestConfig {
-        failure_persistence: None,
-        ..ProptestConfig::with_cases(if cfg!(miri) { 0 } else { 512 })
-    }
-}
 
 fn all_enforced() -> Support {
     Support::new("ideal", |control| Ability::enforced(format!("{control} mechanism")))
@@ -35,7 +27,7 @@ fn status_of(ability: &Ability) -> EnforcementStatus {
 }
 
 proptest! {
-    #![proptest_config(cases())]
+    #![proptest_config(cases(512))]
 
     #[test]
     fn a_plan_has_every_control_asked_for_exactly_once(
