@@ -18,6 +18,7 @@ mod job;
 mod scratch;
 mod subject;
 mod table;
+mod warmed;
 mod wasm;
 
 pub use behaviour::{Behaviour, Difference};
@@ -26,6 +27,7 @@ pub use job::Job;
 pub use scratch::Scratch;
 pub use subject::{Facts, Native, Subject};
 pub use table::{in_manual, table};
+pub use warmed::Warmed;
 pub use wasm::Wasm;
 
 #[doc(hidden)]

@@ -12,7 +12,7 @@ use proptest::prelude::*;
 use proptest::sample::select;
 
 use crate::{
-    Ability, Access, Base, Bytes, Control, Cpus, Filesystem, Limit, Limits, Mount, Network,
+    Ability, Access, Base, Bytes, Control, Cpus, Filesystem, Limit, Limits, MAX_WARM, Mount, Network,
     NetworkMode, OutputOverflow, Policy, Process, Support, SyscallProfile, Syscalls,
 };
 
@@ -29,14 +29,15 @@ pub(crate) fn control() -> impl Strategy<Value = Control> {
 
 /// Any policy that [`Policy::validate`] accepts and TOML can hold.
 pub(crate) fn policy() -> impl Strategy<Value = Policy> {
-    (best_effort(), limits(), filesystem(), process(), network(), profile()).prop_map(
-        |(best_effort, mut limits, filesystem, process, mode, profile)| {
+    let warm = 0..=MAX_WARM;
+    (best_effort(), warm, limits(), filesystem(), process(), network(), profile()).prop_map(
+        |(best_effort, warm, mut limits, filesystem, process, mode, profile)| {
             let own_sizes = filesystem.mounts.iter().any(|m| matches!(m, Mount::Tmpfs { .. }));
             if own_sizes {
                 limits.disk = Limit::Unlimited;
             }
             let (network, syscalls) = (Network { mode }, Syscalls { profile });
-            Policy { best_effort, limits, filesystem, network, process, syscalls }
+            Policy { best_effort, warm, limits, filesystem, network, process, syscalls }
         },
     )
 }

@@ -18,7 +18,7 @@ pub use limits::{Limits, OutputOverflow};
 pub use text::{MAX_POLICY_TEXT, PolicyFormat};
 pub use units::{Bytes, Cpus, Limit, ValueError};
 
-use crate::Control;
+use crate::{Control, MAX_WARM};
 
 /// What is asked of a sandbox: limits, files, network, process, system calls.
 ///
@@ -43,6 +43,10 @@ pub struct Policy {
     /// Controls that may be weaker than asked. Every other control is enforced, or the run does
     /// not start.
     pub best_effort: BTreeSet<Control>,
+    /// How many sandboxes of a prepared program wait, built and unused, for the next start; none by
+    /// default. [`Prepared::warm`](crate::Prepared::warm) says more. It changes how fast a run starts
+    /// and nothing else, so it is no part of the hash.
+    pub warm: usize,
     /// Bounds on quantities.
     pub limits: Limits,
     /// The files the program sees.
@@ -129,6 +133,10 @@ impl Policy {
     /// # Errors
     /// [`PolicyError`] naming the first key whose value makes no sense.
     pub fn validate(&self) -> Result<(), PolicyError> {
+        if self.warm > MAX_WARM {
+            let most = format!("a number up to {MAX_WARM}");
+            return Err(PolicyError::value("warm", self.warm.to_string(), most));
+        }
         self.limits.validate()?;
         self.filesystem.validate(&self.limits)?;
         self.process.validate()
@@ -137,7 +145,8 @@ impl Policy {
     /// A stable name for this policy: the SHA-256 of its canonical JSON, in lower-case hex.
     pub fn hash(&self) -> String {
         // A policy is text, numbers, lists and maps with text keys: JSON can hold all of it.
-        let text = serde_json::to_vec(self).unwrap_or_default();
+        let asked = Self { warm: 0, ..self.clone() };
+        let text = serde_json::to_vec(&asked).unwrap_or_default();
         Sha256::digest(&text).iter().map(|byte| format!("{byte:02x}")).collect()
     }
 }

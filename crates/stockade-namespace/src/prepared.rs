@@ -1,9 +1,10 @@
 //! [`NamespacePrepared`]: a plan in a warden's hands, started again and again.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-use stockade_core::{Error, ErrorKind, Execution, Plan, Prepared, Result, Stdio};
+use stockade_core::{Error, ErrorKind, Execution, Input, MAX_WARM, Plan, Prepared, Result, Stdio};
 
 use crate::execution::NamespaceExecution;
 use crate::host::link_error;
@@ -12,7 +13,7 @@ use crate::outcome::Birth;
 use crate::prepare::Blueprint;
 use crate::registration::{Registration, register};
 use crate::streams::{self, Ends};
-use crate::warden::LinkError;
+use crate::warden::{LinkError, Waiters};
 use crate::wardens::Wardens;
 
 /// What a prepared program and its runs share.
@@ -22,27 +23,59 @@ pub(crate) struct NamespacePrepared {
     blueprint: Arc<Blueprint>,
     prepare_ns: u64,
     registration: Mutex<Arc<Registration>>,
+    /// How many runs are to wait.
+    warm: AtomicUsize,
 }
+
+/// How long a built sandbox waits before a new one takes its place.
+const AGE: Duration = Duration::from_secs(60);
+/// With less memory available on the machine than this, no sandbox waits.
+const FLOOR: u64 = 128 << 20;
 
 impl NamespacePrepared {
     pub(crate) fn new(wardens: Arc<Wardens>, blueprint: Blueprint, begun: Instant) -> Result<Self> {
         let registration = register(&wardens, &blueprint)?;
-        Ok(Self {
+        let warm = blueprint.plan.policy.warm;
+        let prepared = Self {
             wardens,
             blueprint: Arc::new(blueprint),
             prepare_ns: nanos(begun.elapsed()),
             registration: Mutex::new(Arc::new(registration)),
-        })
+            warm: AtomicUsize::new(0),
+        };
+        if warm != 0 {
+            prepared.warm(warm)?;
+        }
+        Ok(prepared)
     }
 
     /// A registration in a living warden.
     fn registration(&self) -> Result<Arc<Registration>> {
         let mut place = self.registration.lock().unwrap_or_else(PoisonError::into_inner);
         if place.link.is_lost() {
-            *place = Arc::new(register(&self.wardens, &self.blueprint)?);
+            let registration = register(&self.wardens, &self.blueprint)?;
+            let count = self.warm.load(Ordering::Relaxed);
+            if count != 0 {
+                registration.warm(waiters(count)).map_err(link_error)?;
+            }
+            *place = Arc::new(registration);
         }
         Ok(Arc::clone(&place))
     }
+
+    /// Begins a run that waits, if there is one.
+    fn start_waiting(
+        &self,
+        registration: &Registration,
+        input: &Input,
+    ) -> Result<Option<Ends>> {
+        let begun = registration.waiting().map(|run| run.begin(input)).transpose();
+        begun.map_err(|error| Error::new(ErrorKind::Io, error))
+    }
+}
+
+fn waiters(count: usize) -> Waiters {
+    Waiters { count, age: AGE, floor: FLOOR }
 }
 
 impl Prepared for NamespacePrepared {
@@ -50,13 +83,29 @@ impl Prepared for NamespacePrepared {
         &self.blueprint.plan
     }
 
+    fn warm(&self, count: usize) -> Result<()> {
+        if count > MAX_WARM {
+            let error = std::io::Error::other(format!("{count} sandboxes were to wait"));
+            let hint = format!("at most {MAX_WARM} sandboxes of a program can wait");
+            return Err(Error::new(ErrorKind::InvalidPolicy, error).with_hint(hint));
+        }
+        self.warm.store(count, Ordering::Relaxed);
+        self.registration()?.warm(waiters(count)).map_err(link_error)
+    }
+
     fn start(&self, stdio: Stdio) -> Result<Box<dyn Execution>> {
         let begun = streams::now();
+        let mut registration = self.registration()?;
+        let birth = Birth { begun, prepare_ns: self.prepare_ns };
+        let blueprint = Arc::clone(&self.blueprint);
+        if let Some(ends) = self.start_waiting(&registration, &stdio.stdin)? {
+            let run = NamespaceExecution::new(registration, blueprint, stdio, ends, birth);
+            return Ok(Box::new(run));
+        }
         let (ends, guest) = Ends::open(&stdio.stdin).map_err(|errno| {
             Error::new(ErrorKind::Io, std::io::Error::from(errno))
                 .with_hint("making the streams failed; is the limit of open files reached?")
         })?;
-        let mut registration = self.registration()?;
         if let Err(error) = registration.start(&guest.all(&ends)) {
             if !matches!(error, LinkError::Lost) {
                 return Err(link_error(error));
@@ -65,8 +114,6 @@ impl Prepared for NamespacePrepared {
             registration.start(&guest.all(&ends)).map_err(link_error)?;
         }
         drop(guest);
-        let blueprint = Arc::clone(&self.blueprint);
-        let birth = Birth { begun, prepare_ns: self.prepare_ns };
         Ok(Box::new(NamespaceExecution::new(registration, blueprint, stdio, ends, birth)))
     }
 }

@@ -6,7 +6,7 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::process::Command;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
@@ -16,13 +16,14 @@ use rustix::net::{
 };
 use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
 use stockade_warden::wire::request::{
-    self, Hello, MAX_PLANS, Operation, PACKET_BYTES, PACKET_WORDS, Packet, Reply, VERSION,
+    self, Hello, MAX_PLANS, MAX_POOLS, Operation, PACKET_BYTES, PACKET_WORDS, Packet, Reply, VERSION,
 };
 
 use super::IdRange;
 use super::launch::{self, LaunchError};
 use super::roots::Roots;
 use crate::cgroup::Base;
+use crate::limits::nanos;
 
 /// How long the warden may be silent before it is continued, should somebody have stopped it.
 const SILENCE: Timespec = Timespec { tv_sec: 2, tv_nsec: 0 };
@@ -104,6 +105,18 @@ pub struct Census {
     pub roots: u64,
     /// Open descriptors of the warden.
     pub descriptors: u64,
+    /// Sandboxes that wait for a start of [`Prepared::warm`](stockade_core::Prepared::warm) programs.
+    pub waiting: u64,
+}
+
+/// How many runs of a plan wait, and when they do not.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Waiters {
+    pub(crate) count: usize,
+    /// After this time one that waits is replaced by a new one.
+    pub(crate) age: Duration,
+    /// With less memory available on the machine than this, none waits.
+    pub(crate) floor: u64,
 }
 
 /// A running warden.
@@ -336,6 +349,27 @@ impl Link {
         self.noting_loss(self.send(&packet, fds))
     }
 
+    /// Has runs of a plan wait, on a shelf whose ends are given with the first such wish of the plan.
+    pub(crate) fn warm(
+        &self,
+        plan: usize,
+        waiters: Waiters,
+        shelf: &[BorrowedFd<'_>],
+    ) -> Result<(), LinkError> {
+        let _one_at_a_time = self.roots.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut packet = packet(Operation::Warm);
+        packet[request::Warm::Plan as usize] = plan as u64;
+        packet[request::Warm::Count as usize] = waiters.count as u64;
+        packet[request::Warm::AgeNs as usize] = nanos(waiters.age);
+        packet[request::Warm::Floor as usize] = waiters.floor;
+        let reply = self.ask(&packet, shelf)?;
+        match reply[1] as i32 {
+            0 => Ok(()),
+            libc::EAGAIN => Err(LinkError::Exhausted { what: "warm programs", count: MAX_POOLS }),
+            errno => Err(LinkError::Plan { source: io::Error::from_raw_os_error(errno) }),
+        }
+    }
+
     /// Counts what the warden has alive.
     pub(crate) fn census(&self) -> Result<Census, LinkError> {
         let _one_at_a_time = self.roots.lock().unwrap_or_else(PoisonError::into_inner);
@@ -348,6 +382,7 @@ impl Link {
             plans: word(request::Census::Plans),
             roots: word(request::Census::Roots),
             descriptors: word(request::Census::Descriptors),
+            waiting: word(request::Census::Waiting),
         })
     }
 

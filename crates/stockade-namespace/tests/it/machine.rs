@@ -5,7 +5,7 @@ use std::path::Path;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use stockade_conformance::Native;
+use stockade_conformance::{Native, Warmed};
 use stockade_core::{Ability, Control, ErrorKind, Sandbox};
 use stockade_namespace::NamespaceSandbox;
 
@@ -25,6 +25,18 @@ pub(crate) fn patience(time: Duration) -> Duration {
 pub(crate) fn subject() -> Option<Subject> {
     match NamespaceSandbox::new() {
         Ok(sandbox) => Some(Native::new(sandbox)),
+        Err(error) if error.kind() == ErrorKind::Unsupported => {
+            expects("userns", &error.to_string());
+            None
+        }
+        Err(error) => panic!("the backend does not start: {error:?}"),
+    }
+}
+
+/// The same, with sandboxes that wait.
+pub(crate) fn warmed() -> Option<Native<Warmed>> {
+    match NamespaceSandbox::new() {
+        Ok(sandbox) => Some(Native::new(Warmed::new(sandbox))),
         Err(error) if error.kind() == ErrorKind::Unsupported => {
             expects("userns", &error.to_string());
             None

@@ -23,7 +23,13 @@ mod syscalls;
 mod view;
 mod warden_loss;
 mod warden_stop;
+mod warm;
 
 mod conformance {
     stockade_conformance::conformance!(crate::machine::subject());
+}
+
+/// The same where each program's sandbox was built before the run was asked for.
+mod conformance_warm {
+    stockade_conformance::conformance!(crate::machine::warmed());
 }

@@ -151,7 +151,10 @@ fn note(board: Board, main: i32, child: &sys::Reaped) -> bool {
         return false;
     }
     board.set(Word::Status, u64::from(child.status));
-    if !board.failed() {
+    if board.get(Word::TimeRequest) == 0 {
+        // It waited to be begun, and somebody killed it.
+        board.fail(Errno::EPROTO);
+    } else if !board.failed() {
         board.set(Word::Step, Step::Running as u64);
     }
     // Last: once this is set, the rest is taken to be.

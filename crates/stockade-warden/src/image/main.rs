@@ -17,6 +17,7 @@ mod board;
 mod groups;
 mod init;
 mod plans;
+mod pool;
 mod roots;
 mod run;
 mod sample;

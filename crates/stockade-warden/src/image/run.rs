@@ -2,6 +2,7 @@
 
 use crate::board::Board;
 use crate::groups::Groups;
+use crate::pool::Place;
 use crate::serve::{PIDFD, SOCKET, State, WATCH, key};
 use crate::setup::{self, Birth};
 use crate::slots::Slots;
@@ -21,6 +22,8 @@ pub const MAX_WATCHES: usize = 4;
 pub struct Run {
     pub live: bool,
     pub plan: usize,
+    /// Where it waits, if it does.
+    pub place: Place,
     slot: usize,
     /// The sandbox's init, as the warden sees it.
     pub init: i32,
@@ -43,12 +46,12 @@ pub struct Run {
     pub weigh_at: u64,
 }
 
-/// What `start` has taken and must give back if it fails.
-struct Taken {
-    run: usize,
-    plan: usize,
-    slot: Option<usize>,
-    groups: Groups,
+/// What a run has taken that must be given back if it fails.
+pub struct Taken {
+    pub run: usize,
+    pub plan: usize,
+    pub slot: Option<usize>,
+    pub groups: Groups,
 }
 
 impl State {
@@ -69,7 +72,7 @@ impl State {
             board.begin(Step::Decode);
             let plan = usize::try_from(plan).unwrap_or(MAX_PLANS);
             let mut taken = Taken { run: index, plan, slot: None, groups: Groups::NONE };
-            if let Err(errno) = self.launch(&mut taken, socket, streams) {
+            if let Err(errno) = self.launch(&mut taken, socket, streams, Place::NONE) {
                 board.fail(errno);
                 board.report(socket);
                 self.give_back(taken);
@@ -81,14 +84,21 @@ impl State {
         streams.into_iter().for_each(sys::close);
     }
 
-    fn give_back(&mut self, taken: Taken) {
+    pub fn give_back(&mut self, taken: Taken) {
         if let Some(slot) = taken.slot {
             self.slots.release(slot);
         }
         self.bury(taken.groups);
     }
 
-    fn launch(&mut self, taken: &mut Taken, socket: Fd, streams: [Fd; 3]) -> Result<()> {
+    /// Clones a sandbox, whose program waits at its gate if it has one.
+    pub fn launch(
+        &mut self,
+        taken: &mut Taken,
+        socket: Fd,
+        streams: [Fd; 3],
+        place: Place,
+    ) -> Result<()> {
         let board = self.board(taken.run);
         let entry = self.plans.get(taken.plan).ok_or(Errno::EPROTO)?;
         let plan = entry.plan().ok_or(Errno::EPROTO)?;
@@ -124,6 +134,7 @@ impl State {
             warden: self.home.own,
             socket,
             streams,
+            gate: place.gate,
             user: self.slots.user(slot),
             init_id: if self.home.single_id { work_id as u32 } else { 0 },
             work_id_outside: ids.work as u32,
@@ -139,7 +150,9 @@ impl State {
         }
         match sys::clone(flags, true, None)? {
             Cloned::Child => setup::first_process(&birth),
-            Cloned::Parent { pid, pidfd } => self.adopt(taken, plan, socket, pid, pidfd),
+            Cloned::Parent { pid, pidfd } => {
+                self.adopt(taken, plan, socket, Child { pid, pidfd, place });
+            }
         }
         Ok(())
     }
@@ -182,9 +195,8 @@ impl State {
     }
 
     /// Takes on a sandbox that was just cloned.
-    fn adopt(&mut self, taken: &Taken, plan: Plan<'_>, socket: Fd, init: i32, pidfd: Fd) {
-        let now = sys::now();
-        let wall = plan.number(Number::WallNs);
+    fn adopt(&mut self, taken: &Taken, plan: Plan<'_>, socket: Fd, child: Child) {
+        let Child { pid: init, pidfd, place } = child;
         let requested = self.board(taken.run).get(Word::TimeRequest);
         let watches = self.watch(taken.run, plan, &taken.groups);
         let _ = sys::epoll_add(self.epoll, pidfd, EPOLLIN, key(PIDFD, taken.run));
@@ -197,20 +209,24 @@ impl State {
             *run = Run {
                 live: true,
                 plan: taken.plan,
+                place,
                 slot: taken.slot.unwrap_or(0),
                 init,
                 pidfd,
                 socket,
                 groups: taken.groups,
                 watches,
-                started: requested,
-                wall_at: if wall == 0 { 0 } else { requested.saturating_add(wall) },
-                check_at: crate::watch::first_look(plan, self.home.cpus, now),
+                started: 0,
+                wall_at: 0,
+                check_at: 0,
                 pace: crate::watch::FIRST_PACE,
-                last_look: now,
+                last_look: 0,
                 last_resident: 0,
                 weigh_at: 0,
             };
+            if place.gate == 0 {
+                run.begin(plan, self.home.cpus, requested);
+            }
             self.live += 1;
             self.high = self.high.max(taken.run + 1);
         }
@@ -254,6 +270,7 @@ impl State {
         run.live = false;
         let (plan_index, slot, groups) = (run.plan, run.slot, run.groups);
         let (socket, pidfd, watches) = (run.socket, run.pidfd, run.watches);
+        let place = core::mem::replace(&mut run.place, Place::NONE);
         run.groups = Groups::NONE;
         self.live -= 1;
         let plan = self.plans.get(plan_index).and_then(|entry| entry.plan());
@@ -268,6 +285,7 @@ impl State {
         self.slots.release(slot);
         self.bury(groups);
         self.leave_plan(plan_index);
+        self.left(board, place);
     }
 
     /// The last entries of a board whose init was killed.
@@ -302,7 +320,23 @@ impl State {
     pub const PLACES: usize = MAX_RUNS;
 }
 
+/// A sandbox that was just cloned.
+struct Child {
+    pid: i32,
+    pidfd: Fd,
+    place: Place,
+}
+
 impl Run {
+    /// Sets its deadlines.
+    pub fn begin(&mut self, plan: Plan<'_>, cpus: u64, begun: u64) {
+        let (now, wall) = (sys::now(), plan.number(Number::WallNs));
+        self.started = begun;
+        self.wall_at = if wall == 0 { 0 } else { begun.saturating_add(wall) };
+        self.check_at = crate::watch::first_look(plan, cpus, now);
+        self.last_look = now;
+    }
+
     /// Takes note of an alarm, so that it does not ring again for the same event.
     pub fn quiet(&self, watch: usize) {
         let Some(fd) = self.watches.get(watch * 2).copied().filter(|fd| *fd != 0) else { return };

@@ -5,6 +5,7 @@ use core::sync::atomic::AtomicU64;
 use crate::board::Board;
 use crate::groups::Groups;
 use crate::plans::PlanEntry;
+use crate::pool::Pools;
 use crate::roots::Building;
 use crate::run::Run;
 use crate::settle::{self, Home};
@@ -22,7 +23,8 @@ pub const PIDFD: u64 = 1;
 pub const HOST_END: u64 = 2;
 pub const SOCKET: u64 = 3;
 pub const ROOT: u64 = 4;
-pub const WATCH: u64 = 5;
+pub const GATE: u64 = 5;
+pub const WATCH: u64 = 6;
 
 /// An epoll key.
 pub const fn key(kind: u64, index: usize) -> u64 {
@@ -53,6 +55,7 @@ pub struct State {
     /// The root whose mount namespace the warden is in, plus one; 0 at home.
     in_root: usize,
     pub runs: [Run; MAX_RUNS],
+    pub pools: Pools,
     pub live: usize,
     /// Runs behind this index have never been.
     pub high: usize,
@@ -109,11 +112,13 @@ impl State {
                     HOST_END => self.leave(),
                     SOCKET => self.hung_up(index),
                     ROOT => self.root_is_built(),
+                    GATE => self.opened(index),
                     _ => self.alarm(index, kind - WATCH),
                 }
             }
             let now = sys::now();
             next = self.look(now);
+            self.tend(now);
             if self.building.is_on() && self.building.until <= now {
                 self.building.abandon();
                 answer(Err((0, u64::from(u32::MAX), Errno::ETIMEDOUT)));
@@ -125,14 +130,14 @@ impl State {
     }
 
     /// How long to wait for events.
-    fn patience(&self, next: Option<u64>) -> Option<u64> {
-        if self.wants_spare != 0 {
+    fn patience(&mut self, next: Option<u64>) -> Option<u64> {
+        let now = sys::now();
+        if self.wants_spare != 0 || self.lacking(now).is_some() {
             return Some(IDLE);
         }
-        let now = sys::now();
         let dig = (self.buried != 0).then_some(self.dig_at);
         let build = self.building.is_on().then_some(self.building.until);
-        let due = [next, dig, build].into_iter().flatten().min();
+        let due = [next, dig, build, self.pools_due()].into_iter().flatten().min();
         due.map(|due| due.saturating_sub(now))
     }
 
@@ -167,6 +172,13 @@ impl State {
             Some(Operation::MakePlan) if self.settled => self.make_plan(fds),
             Some(Operation::DropPlan) => self.drop_plan(index),
             Some(Operation::Census) => self.census(),
+            Some(Operation::Warm) if self.settled => {
+                let result = self.warm(&received.packet, fds);
+                answer(result.map(|()| (0, 0)).map_err(|errno| (0, 0, errno)));
+                if result.is_ok() {
+                    return;
+                }
+            }
             _ => answer(Err((0, 0, Errno::EPROTO))),
         }
         fds.iter().for_each(|fd| sys::close(*fd));
@@ -281,6 +293,7 @@ impl State {
         if entry.runs == 0 {
             entry.unload();
         }
+        self.drop_pool(index);
     }
 
     fn census(&mut self) {
@@ -289,7 +302,8 @@ impl State {
         let groups = self.spares.all().count()
             + self.runs.iter().filter(|run| run.live && run.groups.id != 0).count()
             + self.buried;
-        packet[Census::Runs as usize] = self.live as u64;
+        packet[Census::Runs as usize] = (self.live - self.pools.waiting) as u64;
+        packet[Census::Waiting as usize] = self.pools.waiting as u64;
         packet[Census::Slots as usize] = self.slots.made as u64;
         packet[Census::Groups as usize] = groups as u64;
         packet[Census::Plans as usize] = self.plans.iter().filter(|e| e.known).count() as u64;
@@ -323,6 +337,11 @@ impl State {
             let plan = self.wants_spare - 1;
             self.wants_spare = 0;
             self.make_spare(plan);
+            return;
+        }
+        let now = sys::now();
+        if let Some(pool) = self.lacking(now) {
+            self.fill(pool, now);
             return;
         }
         let Some(last) = self.buried.checked_sub(1) else { return };

@@ -29,6 +29,8 @@ pub struct Birth {
     pub socket: Fd,
     /// The program's ends of its standard streams.
     pub streams: [Fd; 3],
+    /// Where the program waits to be begun; 0 if it does not.
+    pub gate: Fd,
     /// The slot's user namespace.
     pub user: Fd,
     /// Ids of init inside, and of the workload as seen by the warden.

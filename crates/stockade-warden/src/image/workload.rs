@@ -9,6 +9,9 @@ use crate::wire::plan::{NO_WORD, Net, Number, Plan, Rlimit, Rule, Section};
 /// How much sooner than others the kernel picks the workload when the host is out of memory.
 const OOM_SCORE: &[u8] = b"500";
 
+/// What a process is called that waits to be begun.
+const WAITING: &[u8] = b"stockade-wait\0";
+
 /// Becomes the program, or ends with the failed step on the board.
 pub fn become_program(birth: &Birth) -> ! {
     birth.board.stamp(Word::TimeFork);
@@ -81,6 +84,14 @@ fn settle_in(birth: &Birth) -> Result<()> {
     rlimits(board, plan)?;
     board.set(Word::ReadPid, sys::pid() as u64);
 
+    if birth.gate != 0 {
+        sys::set_name(WAITING);
+        // Whoever waits holds nothing of its warden's.
+        if birth.gate > 3 {
+            sys::close_between(3, birth.gate - 1)?;
+        }
+        sys::close_between(birth.gate + 1, sys::Fd::MAX)?;
+    }
     // Init has less to do and is there first, nearly always.
     while board.get(Word::InitReady) == 0 {
         sys::pause(20_000);
@@ -135,8 +146,32 @@ fn landlock(board: Board, plan: Plan<'_>) -> Result<()> {
     Ok(())
 }
 
+/// Waits, with everything done, until the host opens the gate.
+fn wait_at(gate: sys::Fd, board: Board) -> Result<()> {
+    board.begin(Step::Wait);
+    board.stamp(Word::TimeWaiting);
+    while let Err(errno) = sys::read(gate, &mut [0; 8]) {
+        if errno != Errno::EINTR {
+            return Err(errno);
+        }
+    }
+    // What was done before took nothing of this run's time.
+    let now = sys::now();
+    for word in
+        [Word::TimeRequest, Word::TimeClone, Word::TimeMounts, Word::TimeFork, Word::TimeLimits]
+    {
+        board.set(word, now);
+    }
+    Ok(())
+}
+
 fn execute(birth: &Birth) -> Errno {
     let board = birth.board;
+    if birth.gate != 0
+        && let Err(errno) = wait_at(birth.gate, board)
+    {
+        return errno;
+    }
     board.begin(Step::Exec);
     board.stamp(Word::TimeExec);
     let Some(program) = birth.plan.string(Section::Program) else { return Errno::EPROTO };

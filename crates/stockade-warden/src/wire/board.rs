@@ -105,6 +105,8 @@ pub enum Word {
     TimeDead,
     /// One once init has given up what it does not need; the program waits for that.
     InitReady,
+    /// When a run that waits to be begun was built.
+    TimeWaiting,
 }
 
 /// A namespace of a sandbox, for [`Word::ReadSpaces`].
@@ -181,6 +183,8 @@ pub enum Step {
     Landlock,
     /// Seccomp.
     Seccomp,
+    /// Waiting, built, to be begun.
+    Wait,
     /// Executing the program.
     Exec,
     /// The program is running.
@@ -189,7 +193,7 @@ pub enum Step {
 
 impl Step {
     /// Every step, in order of its number.
-    pub const ALL: [Self; 27] = [
+    pub const ALL: [Self; 28] = [
         Self::None,
         Self::Decode,
         Self::Slot,
@@ -215,6 +219,7 @@ impl Step {
         Self::NoNewPrivs,
         Self::Landlock,
         Self::Seccomp,
+        Self::Wait,
         Self::Exec,
         Self::Running,
     ];
@@ -247,6 +252,7 @@ impl Step {
             Self::NoNewPrivs => "setting no_new_privs",
             Self::Landlock => "restricting by Landlock",
             Self::Seccomp => "installing the seccomp filter",
+            Self::Wait => "waiting to be begun",
             Self::Exec => "executing the program",
             Self::Running => "running",
         }

@@ -5,7 +5,7 @@
 pub const VERSION: u64 = 1;
 
 /// Words in a request or reply.
-pub const PACKET_WORDS: usize = 8;
+pub const PACKET_WORDS: usize = 9;
 /// Bytes in a request or reply.
 pub const PACKET_BYTES: usize = PACKET_WORDS * 8;
 /// Most descriptors that travel with one request.
@@ -46,6 +46,10 @@ pub enum Operation {
     /// Before `Hello`: move into the cgroup whose `cgroup.procs` is the descriptor; without one, stay.
     /// Replied to with the warden's process id.
     Join,
+    /// Keep runs of a plan waiting, built up to their `execve`. Words: [`Warm`] fields. Descriptors,
+    /// the first time for a plan: both ends of a socket, its *shelf*. Every waiting run is a packet on
+    /// it, and whoever receives the packet owns the run: see [`Waiting`]. Replied to.
+    Warm,
 }
 
 impl Operation {
@@ -60,6 +64,7 @@ impl Operation {
             6 => Self::Start,
             7 => Self::Census,
             8 => Self::Join,
+            9 => Self::Warm,
             _ => return None,
         })
     }
@@ -150,6 +155,47 @@ pub enum Census {
     Roots,
     /// Open descriptors of the warden.
     Descriptors,
+    /// Runs that wait, built and unused.
+    Waiting,
+}
+
+/// Words of a [`Operation::Warm`] request.
+#[derive(Clone, Copy)]
+#[repr(usize)]
+pub enum Warm {
+    /// The plan's number.
+    Plan = 2,
+    /// How many runs wait; zero ends those that do.
+    Count,
+    /// How long one waits before it is replaced, in nanoseconds.
+    AgeNs,
+    /// Least memory that must be available on the machine, in bytes; with less, none waits.
+    Floor,
+}
+
+/// Most plans that have runs waiting.
+pub const MAX_POOLS: usize = 64;
+/// Most runs of one plan that wait: what fits into a socket, with room to spare.
+pub const MAX_WAITING: u64 = 128;
+
+/// A packet on a shelf. Its descriptors, in this order: the host's end of the run's socket, the *gate*
+/// (an eventfd), the writing end of standard input and its reading end, the reading ends of standard
+/// output and error. The run begins when [`GO`](waiting::GO) is written to the gate.
+#[derive(Clone, Copy)]
+#[repr(usize)]
+pub enum Waiting {
+    /// The run's place.
+    Run = 2,
+    /// Tells the runs of one place apart.
+    Serial,
+}
+
+/// What the packets of a shelf come with.
+pub mod waiting {
+    /// Descriptors of a packet.
+    pub const FDS: usize = 6;
+    /// What is written to the gate: one for the program, and one that stays for the warden to see.
+    pub const GO: u64 = 2;
 }
 
 /// Bytes a host sends on a run's socket.

@@ -253,6 +253,39 @@ pub fn event_fd() -> Result<Fd> {
     unsafe { plain(nr::EVENTFD2, [0, 0o2_004_000]) }.map(|fd| fd as Fd)
 }
 
+/// A count that is taken from one by one; whoever reads it waits.
+pub fn gate() -> Result<Fd> {
+    // SAFETY: takes numbers; EFD_CLOEXEC | EFD_SEMAPHORE.
+    unsafe { plain(nr::EVENTFD2, [0, 0o2_000_001]) }.map(|fd| fd as Fd)
+}
+
+/// A pipe: its reading end, then its writing end.
+pub fn pipe() -> Result<[Fd; 2]> {
+    const O_CLOEXEC: usize = 0o2_000_000;
+    let mut fds = [0; 2];
+    // SAFETY: writes two descriptors.
+    unsafe { call(nr::PIPE2, [fds.as_mut_ptr() as usize, O_CLOEXEC, 0, 0, 0, 0]) }?;
+    Ok(fds)
+}
+
+/// Another descriptor of the same file.
+pub fn duplicate(fd: Fd) -> Result<Fd> {
+    const F_DUPFD_CLOEXEC: usize = 1030;
+    // SAFETY: takes numbers.
+    unsafe { plain(nr::FCNTL, [fd as usize, F_DUPFD_CLOEXEC, 3]) }.map(|fd| fd as Fd)
+}
+
+/// Has reads and writes of a descriptor never wait.
+pub fn set_nonblocking(fd: Fd) -> Result<()> {
+    const F_GETFL: usize = 3;
+    const F_SETFL: usize = 4;
+    const O_NONBLOCK: usize = 0o4_000;
+    // SAFETY: takes numbers.
+    let flags = unsafe { plain(nr::FCNTL, [fd as usize, F_GETFL]) }?;
+    // SAFETY: takes numbers.
+    unsafe { plain(nr::FCNTL, [fd as usize, F_SETFL, flags | O_NONBLOCK]) }.map(drop)
+}
+
 /// An epoll event as the kernel lays it out.
 #[derive(Clone, Copy)]
 #[cfg_attr(target_arch = "x86_64", repr(C, packed))]

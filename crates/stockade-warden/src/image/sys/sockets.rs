@@ -7,6 +7,7 @@ const AF_UNIX: usize = 1;
 const AF_INET: usize = 2;
 const SOCK_STREAM: usize = 1;
 const SOCK_DGRAM: usize = 2;
+const SOCK_SEQPACKET: usize = 5;
 const SOCK_CLOEXEC: usize = 0o2_000_000;
 const MSG_DONTWAIT: usize = 0x40;
 const MSG_NOSIGNAL: usize = 0x4000;
@@ -113,10 +114,41 @@ pub fn receive_byte(socket: Fd) -> Result<Option<u8>> {
     Ok((len != 0).then_some(byte[0]))
 }
 
+/// Sends a packet with descriptors, never waiting and never raising SIGPIPE.
+pub fn send_with<const N: usize>(socket: Fd, packet: &Packet, fds: &[Fd; N]) -> Result<usize> {
+    const { assert!(N <= MAX_FDS) };
+    let len = 16 + size_of_val(fds);
+    let mut control = Control { len, level: SOL_SOCKET, kind: SCM_RIGHTS, fds: [0; MAX_FDS] };
+    control.fds[..N].copy_from_slice(fds);
+    let iov = [packet.as_ptr() as usize, PACKET_BYTES];
+    let header = MsgHdr {
+        name: 0,
+        name_len: 0,
+        iov: &raw const iov,
+        iov_len: 1,
+        control: (&raw mut control).cast(),
+        control_len: len,
+        flags: 0,
+    };
+    let flags = MSG_NOSIGNAL | MSG_DONTWAIT;
+    let args = [socket as usize, &raw const header as usize, flags, 0, 0, 0];
+    // SAFETY: the header describes the packet and the control buffer, of which `len` bytes are set.
+    unsafe { call(nr::SENDMSG, args) }
+}
+
 /// Two connected stream sockets.
 pub fn socket_pair() -> Result<[Fd; 2]> {
+    pair_of(SOCK_STREAM)
+}
+
+/// Two connected sockets that keep packets apart.
+pub fn packet_pair() -> Result<[Fd; 2]> {
+    pair_of(SOCK_SEQPACKET)
+}
+
+fn pair_of(kind: usize) -> Result<[Fd; 2]> {
     let mut fds = [0; 2];
-    let args = [AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds.as_mut_ptr() as usize, 0, 0];
+    let args = [AF_UNIX, kind | SOCK_CLOEXEC, 0, fds.as_mut_ptr() as usize, 0, 0];
     // SAFETY: writes two descriptors.
     unsafe { call(nr::SOCKETPAIR, args) }?;
     Ok(fds)
