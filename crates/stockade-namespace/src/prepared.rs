@@ -117,3 +117,6 @@ impl Prepared for NamespacePrepared {
         Ok(Box::new(NamespaceExecution::new(registration, blueprint, stdio, ends, birth)))
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -60,6 +60,11 @@ impl NamespaceSandbox {
         self
     }
 
+    #[cfg(test)]
+    pub(crate) fn wardens(&self) -> &Arc<Wardens> {
+        &self.wardens
+    }
+
     /// Counts what the warden has alive. For diagnosis: after the last run has ended, `runs` falls
     /// to zero as soon as the kernel has taken the last namespaces down.
     ///
