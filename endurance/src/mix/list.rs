@@ -53,7 +53,9 @@ const EATS: Kind =
 const SLEEPS: Kind = kind("killed", &SLEEP_FOREVER, &[], Way::Killed, End::Cancelled, 8);
 const SPINS_ON: Kind = kind("dropped", &SPIN, &[], Way::Dropped, End::Cancelled, 6);
 
-const NATIVE: [Kind; 8] = [
+const NATIVE: [Kind; 9] = [
+    kind("built before", &HELLO, &[], Way::Captured, End::Says("hello\n"), 8)
+        .under(|policy| policy.warm = 3),
     kind("loopback", &HELLO, &[], Way::Captured, End::Says("hello\n"), 3)
         .under(|policy| policy.network.mode = NetworkMode::Loopback),
     kind("host's network", &HELLO, &[], Way::Captured, End::Says("hello\n"), 2)

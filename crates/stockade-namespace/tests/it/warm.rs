@@ -65,6 +65,25 @@ fn a_start_takes_a_sandbox_that_waits_and_another_takes_its_place() {
 }
 
 #[test]
+fn sandboxes_of_every_kind_wait() {
+    let Some(subject) = subject() else { return };
+    type Change = fn(&mut stockade_core::Policy);
+    let changes: [Change; 4] = [
+        |policy| policy.syscalls.profile = stockade_core::SyscallProfile::Strict,
+        |policy| policy.network.mode = stockade_core::NetworkMode::Loopback,
+        |policy| policy.network.mode = stockade_core::NetworkMode::Host,
+        |policy| policy.limits.open_files = stockade_core::Limit::At(8),
+    ];
+    for change in changes {
+        let prepared = Job::new(&subject, &guests::HELLO).policy(change).prepare();
+        prepared.warm(1).expect("it is no wish too many");
+        assert!(soon(|| had_waited(&start(&*prepared))), "{:?}", prepared.plan().policy);
+        let report = start(&*prepared);
+        assert!(report.verdict.success(), "{:?}", report.verdict);
+    }
+}
+
+#[test]
 fn nothing_waits_for_a_program_that_is_gone_or_no_longer_wanted() {
     let Some(subject) = subject() else { return };
     alone(module_path!(), "nothing_waits_for_a_program_that_is_gone_or_no_longer_wanted", || {

@@ -10,6 +10,8 @@ use stockade::{
     Sandbox, Support,
 };
 
+use stockade_conformance::Warmed;
+
 use super::sandbox;
 
 /// The default policy, with best effort for what this host only approximates.
@@ -69,6 +71,17 @@ fn is_held(outcome: &Outcome) -> bool {
     matches!(outcome.finding, Finding::Held(_))
 }
 
+/// Whether it was held; what this host has no wall for is no breach, and shows nothing.
+fn is_held_by(sandbox: &dyn Sandbox, outcome: &Outcome) -> bool {
+    match outcome.finding {
+        Finding::Held(_) => true,
+        Finding::NotApplicable(_) => {
+            !matches!(sandbox.support().ability(outcome.attack.wall()), Ability::Enforced { .. })
+        }
+        Finding::Breached(_) => false,
+    }
+}
+
 fn is_breached(outcome: &Outcome) -> bool {
     matches!(outcome.finding, Finding::Breached(_))
 }
@@ -102,15 +115,20 @@ fn the_table_of_attacks_is_that_of_the_suite() {
 fn every_native_attack_is_held() {
     let Some(sandbox) = native("every_native_attack_is_held") else { return };
     let policy = policy(&sandbox);
-    // What this host has no wall for is no breach, and shows nothing.
-    let is_held_here = |outcome: &Outcome| match outcome.finding {
-        Finding::Held(_) => true,
-        Finding::NotApplicable(_) => {
-            !matches!(sandbox.support().ability(outcome.attack.wall()), Ability::Enforced { .. })
-        }
-        _ => false,
-    };
-    all(Kind::Native, |attack| attacks::play(attack, &sandbox, &policy), is_held_here);
+    all(Kind::Native, |attack| attacks::play(attack, &sandbox, &policy), |outcome| {
+        is_held_by(&sandbox, outcome)
+    });
+}
+
+#[test]
+fn every_native_attack_is_held_where_the_sandbox_was_built_before() {
+    let name = "every_native_attack_is_held_where_the_sandbox_was_built_before";
+    let Some(sandbox) = native(name) else { return };
+    let warmed = Warmed::new(sandbox);
+    let policy = policy(&warmed);
+    all(Kind::Native, |attack| attacks::play(attack, &warmed, &policy), |outcome| {
+        is_held_by(&warmed, outcome)
+    });
 }
 
 #[test]
