@@ -71,7 +71,9 @@ pub(crate) fn report(
     let [stdout, stderr] = printed;
     let mut report = Report::new(plan, verdict(plan, account, [&stdout, &stderr]));
     let mut usage = Usage::default();
-    usage.wall_ns = account.get(Word::TimeDead).saturating_sub(account.get(Word::TimeRequest));
+    // One that was built before and stopped at once has not come to say when it was begun.
+    let begun = Some(account.get(Word::TimeRequest)).filter(|at| *at != 0).unwrap_or(birth.begun);
+    usage.wall_ns = account.get(Word::TimeDead).saturating_sub(begun);
     usage.cpu_user_ns = account.get(Word::UserNs);
     usage.cpu_system_ns = account.get(Word::SystemNs);
     usage.peak_memory = account.get(Word::PeakMemory);

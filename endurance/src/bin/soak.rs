@@ -13,7 +13,7 @@ use std::sync::atomic::AtomicBool;
 use std::time::{Duration, Instant};
 
 use rustix::process::{getpid, set_child_subreaper};
-use stockade::{NamespaceSandbox, WasmSandbox};
+use stockade::{Census, NamespaceSandbox, WasmSandbox};
 use stockade_endurance::flat::judge;
 use stockade_endurance::mix::{Crew, Mix};
 use stockade_endurance::sample::{MEASURES, Sample};
@@ -77,7 +77,7 @@ fn run() -> Result<(), Failure> {
     verdict(&series)
 }
 
-/// Waits until only the wardens are left beneath this process.
+/// Waits until only the wardens are left beneath this process, and sandboxes that wait for a start.
 fn settle(backend: &NamespaceSandbox) -> Result<(), Failure> {
     let (mut left, mut last) = (Vec::new(), None);
     let idle = soon(SETTLE, || {
@@ -86,7 +86,9 @@ fn settle(backend: &NamespaceSandbox) -> Result<(), Failure> {
         // Used cgroups are removed when there is nothing else to do.
         let census = backend.census().ok();
         let same = std::mem::replace(&mut last, census) == census;
-        left.is_empty() && same && census.is_some_and(|census| census.runs == 0)
+        // A sandbox that waits is an init and what will be its program.
+        let all_wait = |census: &Census| census.waiting * 2 == left.len() as u64;
+        same && census.is_some_and(|census| census.runs == 0 && all_wait(&census))
     });
     match idle {
         Some(_) => Ok(()),

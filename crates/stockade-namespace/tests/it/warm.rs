@@ -219,6 +219,8 @@ fn limits_hold_from_the_start_on() {
             _ => None,
         };
         assert_eq!(by, Some(control), "{:?}", report.verdict);
+        drop(prepared);
+        assert!(soon(|| waiters(&subject).is_empty()));
     };
     let short = |policy: &mut stockade_core::Policy| {
         policy.limits.wall_time = Duration::from_millis(300).into();

@@ -151,7 +151,7 @@ fn note(board: Board, main: i32, child: &sys::Reaped) -> bool {
         return false;
     }
     board.set(Word::Status, u64::from(child.status));
-    if board.get(Word::TimeRequest) == 0 {
+    if board.get(Word::TimeRequest) == 0 && !board.stopped() {
         // It waited to be begun, and somebody killed it.
         board.fail(Errno::EPROTO);
     } else if !board.failed() {
