@@ -11,6 +11,7 @@
 //! | [`plugins`] | calling a module's functions, and letting it call yours |
 //! | [`runtimes`] | Python and JavaScript source in the WebAssembly backend |
 //! | [`stdio`] | input, output, and reading along while a program runs |
+//! | [`warm`] | sandboxes that are built before a run is asked for |
 //! | [`verdicts`] | why a run ended, and which of two reasons wins |
 //! | [`receipt`] | what enforced each control, and what `best_effort` allows |
 //! | [`errors`] | why a run did not happen, and what to do about it |
@@ -48,6 +49,9 @@ pub mod runtimes {}
 
 #[doc = include_str!("manual/stdio.md")]
 pub mod stdio {}
+
+#[doc = include_str!("manual/warm.md")]
+pub mod warm {}
 
 #[doc = include_str!("manual/verdicts.md")]
 pub mod verdicts {}
