@@ -12,6 +12,8 @@ use crate::wire::plan::{Number, Plan, Section, Watch};
 pub const FIRST_PACE: u64 = 2_000_000;
 /// Looks come at most this far apart where descriptors are counted.
 const SLOWEST_PACE: u64 = 50_000_000;
+/// Looking at all runs that are alive takes this part of a CPU at the most, far from their limits.
+const LOOK_SHARE: u64 = 4;
 /// Time between samples of memory, far from the limit and close to it.
 const SAMPLE_FAR: u64 = 4_000_000;
 const SAMPLE_NEAR: u64 = 1_000_000;
@@ -141,8 +143,10 @@ impl State {
             true => limit.saturating_sub(held) / (FASTEST * self.home.cpus.max(1)),
             false => SAMPLE_FAR,
         };
-        // Looking takes no more than half of a CPU.
-        let wait = soonest.clamp(SAMPLE_NEAR, SAMPLE_FAR).max(sys::now() - now);
+        // Looking at all of them takes no more than half of a CPU.
+        let wait = soonest.clamp(SAMPLE_NEAR, SAMPLE_FAR);
+        let all = (self.live - self.pools.waiting) as u64;
+        let wait = wait.max((sys::now() - now).saturating_mul(all));
         if let Some(run) = self.runs.get_mut(index) {
             run.last_resident = resident;
             run.weigh_at = weigh_at;
@@ -182,6 +186,10 @@ impl State {
                 }
             }
             wait = wait.min(pace);
+        }
+        if !samples(plan) {
+            let all = LOOK_SHARE * (self.live - self.pools.waiting) as u64;
+            wait = wait.max((sys::now() - now).saturating_mul(all));
         }
         let limit = plan.number(Number::CpuNs);
         if limit != 0 {
