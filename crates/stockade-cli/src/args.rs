@@ -1,5 +1,6 @@
 //! The command line as typed. No I/O: what is parsed here becomes a policy in [`crate::policy`].
 
+mod map;
 mod mount;
 
 use std::ffi::OsString;
@@ -11,6 +12,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use stockade::runtime::Language;
 use stockade::{Base, Bytes, Control, Cpus, Limit, NetworkMode, SyscallProfile};
 
+pub(crate) use map::MapArgs;
 pub(crate) use mount::{BindArg, EnvArg, TmpfsArg};
 
 const EXAMPLES: &str = "\
@@ -18,6 +20,7 @@ Examples:
   stockade run -- python3 -c 'print(1 + 1)'
   stockade run --memory 64MiB --wall-time 5s --ro ./data:/data -- python3 /data/job.py
   stockade run --policy judge.toml --report report.json -- ./solution < input.txt
+  stockade map --policy judge.toml < jobs.jsonl > reports.jsonl
   stockade doctor
   stockade doctor --attack
 ";
@@ -74,6 +77,9 @@ pub(crate) enum Command {
         override_usage = "stockade run [OPTIONS] [--] <PROGRAM> [ARGS]..."
     )]
     Run(Box<RunArgs>),
+    /// Run many programs under one policy, as many at once as there is room for
+    #[command(after_help = map::STATUS)]
+    Map(Box<MapArgs>),
     /// Show what this host can enforce, and the fix for what it cannot
     #[command(after_help = DOCTOR_STATUS)]
     Doctor(DoctorArgs),
@@ -180,18 +186,25 @@ pub(crate) struct RunArgs {
     #[arg(long, value_name = "BACKEND", default_value = "auto")]
     pub(crate) backend: BackendArg,
 
-    /// Start from this policy: JSON if its name ends in `.json`, else TOML
+    /// Write the report as JSON when the run is over; `-` is standard error
     #[arg(long, value_name = "FILE")]
-    pub(crate) policy: Option<PathBuf>,
+    pub(crate) report: Option<PathBuf>,
+
+    #[command(flatten)]
+    pub(crate) policy: PolicyArgs,
+}
+
+/// What makes a policy.
+#[derive(Debug, Default, Args)]
+pub(crate) struct PolicyArgs {
+    /// Start from this policy: JSON if its name ends in `.json`, else TOML
+    #[arg(id = "policy", long, value_name = "FILE")]
+    pub(crate) file: Option<PathBuf>,
 
     /// Accept these controls weaker than asked; the report says how they were enforced
     #[arg(long, value_name = "CONTROL,…", value_delimiter = ',', hide_possible_values = true,
         value_parser = named(Control::ALL.map(|control| (control.name(), control))))]
     pub(crate) best_effort: Vec<Control>,
-
-    /// Write the report as JSON when the run is over; `-` is standard error
-    #[arg(long, value_name = "FILE")]
-    pub(crate) report: Option<PathBuf>,
 
     #[command(flatten)]
     pub(crate) limits: LimitArgs,

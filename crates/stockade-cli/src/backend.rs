@@ -5,6 +5,7 @@ use std::fs::{self, File};
 use std::io::Read;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
+use std::sync::Arc;
 
 use stockade::{Mount, NamespaceSandbox, Program, ProgramSource, Result, Sandbox, WasmSandbox};
 
@@ -18,7 +19,7 @@ const MAGIC: &[u8; 4] = b"\0asm";
 pub(crate) struct Choice {
     pub(crate) program: Program,
     pub(crate) mount: Option<Mount>,
-    reason: Option<&'static str>,
+    pub(crate) reason: Option<&'static str>,
 }
 
 impl From<Program> for Choice {
@@ -79,6 +80,27 @@ pub(crate) fn open(choice: &Choice) -> Result<Box<dyn Sandbox>> {
         Some(reason) => Box::new(sandbox.chosen_because(reason)),
         None => Box::new(sandbox),
     })
+}
+
+/// The backends as they are needed, each opened once. Which is for what its reports do not say.
+#[derive(Default)]
+pub(crate) struct Backends {
+    native: Option<Arc<dyn Sandbox>>,
+    wasm: Option<Arc<dyn Sandbox>>,
+}
+
+impl Backends {
+    /// The one for this program; one that cannot be opened is tried again the next time.
+    pub(crate) fn suiting(&mut self, program: &Program) -> Result<Arc<dyn Sandbox>> {
+        let native = matches!(program.source, ProgramSource::Executable(_));
+        let place = if native { &mut self.native } else { &mut self.wasm };
+        if let Some(sandbox) = place {
+            return Ok(Arc::clone(sandbox));
+        }
+        let opened: Arc<dyn Sandbox> =
+            if native { Arc::new(NamespaceSandbox::new()?) } else { Arc::new(wasm()?) };
+        Ok(Arc::clone(place.insert(opened)))
+    }
 }
 
 /// The WebAssembly backend, with compiled code kept for the next run.

@@ -19,6 +19,8 @@ impl Exit {
     pub(crate) const NOT_MET: Self = Self(1);
     /// `doctor --attack` saw an attack get through.
     pub(crate) const BREACHED: Self = Self(1);
+    /// `map` has a job without a report.
+    pub(crate) const INCOMPLETE: Self = Self(1);
     /// A limit or a refusal ended the program.
     pub(crate) const STOPPED: Self = Self(124);
     /// Stockade itself could not do what was asked.

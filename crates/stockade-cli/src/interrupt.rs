@@ -69,8 +69,8 @@ impl Interrupts {
     }
 }
 
-/// What to tell the user about `signal`.
-pub(crate) fn notice(signal: i32) -> String {
+/// What to tell the user about `signal`, and what it did.
+pub(crate) fn notice(signal: i32, done: &str) -> String {
     let name = signal_name(signal).unwrap_or("a signal");
-    format!("interrupted by {name}: the program was killed")
+    format!("interrupted by {name}: {done}")
 }

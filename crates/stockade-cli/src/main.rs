@@ -1,7 +1,7 @@
 //! The `stockade` command.
 //!
 //! Parsing ([`args`]) does no I/O and nothing else reads the command line. Everything a user sees
-//! is written by [`exit`], [`report`], [`doctor`], [`policy`]
+//! is written by [`exit`], [`report`], [`map`], [`doctor`], [`policy`]
 //! and [`runtime`].
 #![forbid(unsafe_code)]
 
@@ -11,6 +11,7 @@ mod cache;
 mod doctor;
 mod exit;
 mod interrupt;
+mod map;
 mod policy;
 mod report;
 mod run;
@@ -29,6 +30,7 @@ use exit::Exit;
 fn main() -> ExitCode {
     let outcome = match Cli::parse().command {
         Command::Run(args) => run::run(&args),
+        Command::Map(args) => map::map(&args),
         Command::Doctor(args) => doctor::doctor(&args),
         Command::Policy { command: PolicyCommand::Check { file } } => policy::check(&file),
         Command::Policy { command: PolicyCommand::Show { file, json } } => {

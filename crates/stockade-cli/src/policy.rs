@@ -9,12 +9,12 @@ use stockade::{
     Result,
 };
 
-use crate::args::{BindArg, FileArgs, LimitArgs, RunArgs};
+use crate::args::{BindArg, FileArgs, LimitArgs, PolicyArgs};
 use crate::exit::{self, Exit};
 
-/// The policy of a run: the file's, or the default, with what the options change.
-pub(crate) fn of(args: &RunArgs) -> Result<Policy> {
-    let mut policy = match &args.policy {
+/// The policy that options ask for: the file's, or the default, with what they change.
+pub(crate) fn of(args: &PolicyArgs) -> Result<Policy> {
+    let mut policy = match &args.file {
         Some(file) => read(file)?,
         None => Policy::default(),
     };

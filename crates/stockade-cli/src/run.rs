@@ -18,7 +18,7 @@ pub(crate) fn run(args: &RunArgs) -> Result<Exit, Exit> {
 }
 
 fn attempt(args: &RunArgs) -> Result<Exit> {
-    let mut policy = policy::of(args)?;
+    let mut policy = policy::of(&args.policy)?;
     let choice = backend::program(args.backend, &args.program)?;
     let sandbox = backend::open(&choice)?;
     policy.filesystem.mounts.extend(choice.mount);
@@ -61,7 +61,7 @@ fn conclude(report: &Report, failure: Option<Failure>, signal: Option<i32>) -> R
     if report.verdict == Verdict::Cancelled
         && let Some(signal) = signal
     {
-        exit::say(&interrupt::notice(signal));
+        exit::say(&interrupt::notice(signal, "the program was killed"));
         return Ok(Exit::signal(signal));
     }
     for line in report::truncations(report) {

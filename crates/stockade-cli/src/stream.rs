@@ -127,7 +127,7 @@ fn feed(mut from: File, mut to: Box<dyn Write + Send>) {
     }
 }
 
-fn own(fd: OwnedFd) -> File {
+pub(crate) fn own(fd: OwnedFd) -> File {
     // A `File` reads and writes without a buffer, unlike the standard handles.
     File::from(fd)
 }
@@ -143,7 +143,7 @@ fn next<'block>(from: &mut impl Read, block: &'block mut [u8]) -> Option<&'block
     }
 }
 
-fn write_all(to: &mut impl Write, mut bytes: &[u8]) -> io::Result<()> {
+pub(crate) fn write_all(to: &mut impl Write, mut bytes: &[u8]) -> io::Result<()> {
     while !bytes.is_empty() {
         match to.write(bytes) {
             Ok(0) => return Err(ErrorKind::WriteZero.into()),
@@ -157,7 +157,7 @@ fn write_all(to: &mut impl Write, mut bytes: &[u8]) -> io::Result<()> {
 
 /// Whether to try again, after a pause if the descriptor is not ready. Standard streams are often
 /// shared, and whoever shares them may have made them non-blocking.
-fn retry(error: &io::Error) -> bool {
+pub(crate) fn retry(error: &io::Error) -> bool {
     if error.kind() == ErrorKind::WouldBlock {
         thread::sleep(RETRY);
     }

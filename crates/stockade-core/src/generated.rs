@@ -12,8 +12,8 @@ use proptest::prelude::*;
 use proptest::sample::select;
 
 use crate::{
-    Ability, Access, Base, Bytes, Control, Cpus, Filesystem, Limit, Limits, MAX_WARM, Mount, Network,
-    NetworkMode, OutputOverflow, Policy, Process, Support, SyscallProfile, Syscalls,
+    Ability, Access, Base, Bytes, Control, Cpus, Filesystem, Limit, Limits, MAX_WARM, Mount,
+    Network, NetworkMode, OutputOverflow, Policy, Process, Support, SyscallProfile, Syscalls,
 };
 
 /// How often a property is tried, unless `PROPTEST_CASES` says otherwise. No file is written: it

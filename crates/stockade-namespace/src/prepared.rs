@@ -64,11 +64,7 @@ impl NamespacePrepared {
     }
 
     /// Begins a run that waits, if there is one.
-    fn start_waiting(
-        &self,
-        registration: &Registration,
-        input: &Input,
-    ) -> Result<Option<Ends>> {
+    fn start_waiting(&self, registration: &Registration, input: &Input) -> Result<Option<Ends>> {
         let begun = registration.waiting().map(|run| run.begin(input)).transpose();
         begun.map_err(|error| Error::new(ErrorKind::Io, error))
     }

@@ -35,6 +35,7 @@
 //!
 //! * [`Sandbox`], [`Prepared`] and [`Execution`] are the three steps of a run; [`Sandbox::run`]
 //!   takes all three.
+//! * [`batch`] runs many jobs at once, as many as the host has room for.
 //! * [`Policy`] has every key, and [`manual::policy`] every default and unit.
 //! * [`Report`] has every field; [`manual::verdicts`] says which [`Verdict`] a run gets.
 //! * The [`manual`] has one page per subject, and the folder `examples/` of the repository one
@@ -62,6 +63,7 @@
 #![forbid(unsafe_code)]
 
 mod backend;
+pub mod batch;
 pub mod manual;
 #[cfg(feature = "wasm")]
 pub mod runtime;

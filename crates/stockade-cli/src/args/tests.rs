@@ -39,7 +39,7 @@ fn everything_after_the_program_is_its_own() {
         let args = run(words);
         assert_eq!(args.program, "ls");
         assert_eq!(args.args, ["-l", "--memory", "1MiB", "--", "x"]);
-        assert_eq!(args.limits.memory, None);
+        assert_eq!(args.policy.limits.memory, None);
     }
 }
 
@@ -85,6 +85,7 @@ fn limits_are_understood_as_in_a_policy() {
         "1000",
         "true",
     ])
+    .policy
     .limits;
     assert_eq!(limits.memory, Some(Limit::At(Bytes(64 << 20))));
     assert_eq!(limits.cpu_time, Some(Duration::from_millis(500).into()));
@@ -163,11 +164,11 @@ fn options_that_may_repeat_do() {
         "processes",
         "true",
     ]);
-    assert_eq!((args.files.ro.len(), args.files.rw.len()), (2, 1));
+    assert_eq!((args.policy.files.ro.len(), args.policy.files.rw.len()), (2, 1));
     let sized = TmpfsArg { target: "/f".to_owned(), size: Some(Bytes(16 << 20)) };
-    assert_eq!(args.files.tmpfs, [TmpfsArg { target: "/e".to_owned(), size: None }, sized]);
-    assert_eq!(args.process.env[1].value, "x=y");
-    assert_eq!(args.best_effort, [Control::Memory, Control::CpuTime, Control::Processes]);
+    assert_eq!(args.policy.files.tmpfs, [TmpfsArg { target: "/e".to_owned(), size: None }, sized]);
+    assert_eq!(args.policy.process.env[1].value, "x=y");
+    assert_eq!(args.policy.best_effort, [Control::Memory, Control::CpuTime, Control::Processes]);
 }
 
 #[test]
@@ -185,10 +186,10 @@ fn named_values_are_the_librarys() {
         "/",
         "true",
     ]);
-    assert_eq!(args.files.base, Some(Base::Empty));
-    assert_eq!(args.process.network, Some(NetworkMode::Loopback));
-    assert_eq!(args.process.syscalls, Some(SyscallProfile::Strict));
-    assert_eq!(args.process.cwd.as_deref(), Some("/"));
+    assert_eq!(args.policy.files.base, Some(Base::Empty));
+    assert_eq!(args.policy.process.network, Some(NetworkMode::Loopback));
+    assert_eq!(args.policy.process.syscalls, Some(SyscallProfile::Strict));
+    assert_eq!(args.policy.process.cwd.as_deref(), Some("/"));
     assert_eq!(args.backend, BackendArg::Wasm);
 }
 

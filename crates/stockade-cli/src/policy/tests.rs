@@ -7,7 +7,7 @@ use crate::args::{Cli, Command};
 fn policy(words: &[&str]) -> stockade::Result<Policy> {
     let words = [&["stockade", "run"], words, &["true"]].concat();
     match Cli::parse_from(words).command {
-        Command::Run(args) => of(&args),
+        Command::Run(args) => of(&args.policy),
         other => panic!("{other:?} is no run"),
     }
 }

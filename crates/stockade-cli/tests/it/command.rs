@@ -87,7 +87,7 @@ pub(crate) fn feed(mut child: Child, input: Vec<u8>) -> Output {
 }
 
 /// The controls that `doctor` finds approximated here, as `--best-effort` takes them.
-fn approximated() -> &'static str {
+pub(crate) fn approximated() -> &'static str {
     static CONTROLS: OnceLock<String> = OnceLock::new();
     CONTROLS.get_or_init(|| with_status("approximated").join(","))
 }

@@ -7,6 +7,7 @@ mod command;
 mod doctor;
 mod isolation;
 mod limits;
+mod map;
 mod misuse;
 mod policy_files;
 mod runtime;

@@ -70,8 +70,9 @@ fn what_has_waited_too_long_is_replaced() {
     let mut news = [rustix::event::PollFd::new(&ends.socket, rustix::event::PollFlags::IN)];
     rustix::event::poll(&mut news, None).expect("it can be waited for");
     let mut board = [0u8; 512];
-    let (bytes, _) = rustix::net::recv(&ends.socket, &mut board[..], rustix::net::RecvFlags::empty())
-        .expect("it reports");
+    let (bytes, _) =
+        rustix::net::recv(&ends.socket, &mut board[..], rustix::net::RecvFlags::empty())
+            .expect("it reports");
     let account = crate::account::Account::read(&board[..bytes]);
     assert_eq!(account.get(stockade_warden::wire::board::Word::Stop), 0);
     assert_ne!(account.get(stockade_warden::wire::board::Word::TimeExec), 0);

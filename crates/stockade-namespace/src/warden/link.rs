@@ -16,7 +16,8 @@ use rustix::net::{
 };
 use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
 use stockade_warden::wire::request::{
-    self, Hello, MAX_PLANS, MAX_POOLS, Operation, PACKET_BYTES, PACKET_WORDS, Packet, Reply, VERSION,
+    self, Hello, MAX_PLANS, MAX_POOLS, Operation, PACKET_BYTES, PACKET_WORDS, Packet, Reply,
+    VERSION,
 };
 
 use super::IdRange;

@@ -3,6 +3,7 @@
 
 #[cfg(all(feature = "attacks", feature = "namespace"))]
 mod attacks;
+mod batch;
 mod javascript;
 mod python;
 
