@@ -30,7 +30,7 @@ once, and the programs with it.
 
 Examples:
   stockade map --memory 64MiB --wall-time 5s < jobs.jsonl > reports.jsonl
-  stockade map --policy judge.toml --jobs jobs.jsonl --output reports.jsonl
+  stockade map --policy judge.toml --jobs jobs.jsonl --reports reports.jsonl
   printf '%s\\n' '{\"program\": \"uname\"}' | stockade map
 ";
 
@@ -42,7 +42,7 @@ pub(crate) struct MapArgs {
 
     /// Write reports to this file, or to standard output if it is `-`
     #[arg(long, value_name = "FILE", default_value = "-")]
-    pub(crate) output: PathBuf,
+    pub(crate) reports: PathBuf,
 
     /// Run at most so many at once, even if there is room for more
     #[arg(long, value_name = "COUNT")]

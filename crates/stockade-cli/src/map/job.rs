@@ -34,10 +34,11 @@ pub(super) enum Text {
     Encoded(Encoded),
 }
 
+/// An object of one member.
 #[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct Encoded {
-    base64: String,
+pub(super) enum Encoded {
+    #[serde(rename = "base64")]
+    Base64(String),
 }
 
 /// Why a line is no job.
@@ -59,7 +60,7 @@ impl From<Vec<u8>> for Text {
     fn from(bytes: Vec<u8>) -> Self {
         match String::from_utf8(bytes) {
             Ok(text) => Self::Plain(text),
-            Err(error) => Self::Encoded(Encoded { base64: BASE64.encode(error.as_bytes()) }),
+            Err(error) => Self::Encoded(Encoded::Base64(BASE64.encode(error.as_bytes()))),
         }
     }
 }
@@ -68,7 +69,7 @@ impl Text {
     fn bytes(self) -> Result<Vec<u8>, base64::DecodeError> {
         match self {
             Self::Plain(text) => Ok(text.into_bytes()),
-            Self::Encoded(Encoded { base64 }) => BASE64.decode(base64),
+            Self::Encoded(Encoded::Base64(text)) => BASE64.decode(text),
         }
     }
 }
@@ -95,6 +96,10 @@ impl Asked {
 }
 
 fn parse(text: &[u8]) -> Result<Asked, String> {
+    // A list of the members' values would be understood too.
+    if text.trim_ascii_start().starts_with(b"[") {
+        return Err("it is a list, not an object".to_owned());
+    }
     let mut parser = serde_json::Deserializer::from_slice(text);
     let asked = serde_path_to_error::deserialize(&mut parser).map_err(|error| {
         let path = error.path().to_string();

@@ -37,7 +37,8 @@ fn what_is_no_job_is_named_with_its_line() {
     for (line, named) in [
         ("", "EOF"),
         ("not json", "at column"),
-        ("[]", "missing field `program`"),
+        ("[]", "a list"),
+        (r#" ["x", "true", [], "", {}, null]"#, "a list"),
         ("{}", "missing field `program`"),
         (r#"{"program": "a", "memory": 1}"#, "unknown field `memory`"),
         (r#"{"program": "a", "program": "b"}"#, "duplicate field `program`"),
@@ -45,6 +46,7 @@ fn what_is_no_job_is_named_with_its_line() {
         (r#"{"program": "a", "args": ["x", 1]}"#, "args[1]: invalid type"),
         (r#"{"program": "a", "env": {"A": 1}}"#, "env.A: invalid type"),
         (r#"{"program": "a", "stdin": 1}"#, "expected a text"),
+        (r#"{"program": "a", "stdin": ["eA=="]}"#, "expected a text"),
         (r#"{"program": "a", "stdin": {"base64": "", "x": 1}}"#, "expected a text"),
         (r#"{"program": "a"} {"program": "b"}"#, "trailing characters"),
     ] {

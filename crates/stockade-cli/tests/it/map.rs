@@ -156,7 +156,7 @@ fn where_nothing_could_start_the_status_is_125() {
     for (words, named) in [
         (&["map", "--jobs", "/no/such/jobs"][..], "cannot read jobs from /no/such/jobs"),
         (&["map", "--jobs", "/usr"], "cannot read jobs from /usr"),
-        (&["map", "--output", "/no/such/dir/out"], "cannot write reports to /no/such/dir/out"),
+        (&["map", "--reports", "/no/such/dir/out"], "cannot write reports to /no/such/dir/out"),
         (&["map", "--memory", "1"], "`limits.memory = 1`"),
         (&["map", "--policy", "/no/such/policy"], "/no/such/policy"),
     ] {
@@ -182,7 +182,7 @@ fn files_can_take_the_place_of_streams() {
     let dir = TempDir::new();
     let jobs = dir.file("jobs", line(json!({"program": "echo", "args": ["hello"]})));
     let output = dir.file("reports", "what was there before");
-    let (outcome, _) = map(&["--jobs", &jobs, "--output", &output], "");
+    let (outcome, _) = map(&["--jobs", &jobs, "--reports", &output], "");
     assert_eq!((outcome.code, outcome.stdout.as_str()), (0, ""), "{outcome:?}");
     let written = std::fs::read_to_string(&output).expect("a file");
     assert_eq!(answers(&written)[0]["stdout"], "hello\n");

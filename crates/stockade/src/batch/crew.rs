@@ -251,6 +251,7 @@ impl Crew {
             let _: thread::Result<()> = thread.join();
         }
         // A killer that outlives the batch must not keep what the jobs were made from.
+        self.shelf.clear();
         self.jobs.lock().unwrap_or_else(PoisonError::into_inner).take();
     }
 

@@ -42,6 +42,10 @@ impl Shelf {
         Ok(made)
     }
 
+    pub(super) fn clear(&self) {
+        self.slots.lock().unwrap_or_else(PoisonError::into_inner).clear();
+    }
+
     fn slot(&self, sandbox: Arc<dyn Sandbox>, policy: Arc<Policy>, program: Program) -> Arc<Slot> {
         let mut slots = self.slots.lock().unwrap_or_else(PoisonError::into_inner);
         let same = |slot: &Arc<Slot>| {

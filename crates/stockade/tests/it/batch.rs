@@ -8,10 +8,25 @@ use stockade::batch::{self, Job, Options};
 use stockade::{Ability, Control, Policy, Program, Sandbox, Verdict, WasmSandbox};
 
 /// Writes what it reads.
-const CAT: &[u8] = match stockade_guests::CAT.module {
-    Some(module) => module,
-    None => &[],
-};
+const CAT: &str = r#"(module
+  (import "wasi_snapshot_preview1" "fd_write"
+    (func $write (param i32 i32 i32 i32) (result i32)))
+  (import "wasi_snapshot_preview1" "fd_read"
+    (func $read (param i32 i32 i32 i32) (result i32)))
+  (memory (export "memory") 1)
+  (func (export "_start")
+    (loop $next
+      (i32.store (i32.const 0) (i32.const 1024))
+      (i32.store (i32.const 4) (i32.const 4096))
+      (drop (call $read (i32.const 0) (i32.const 0) (i32.const 1) (i32.const 4)))
+      (drop (call $write (i32.const 1) (i32.const 0) (i32.const 1) (i32.const 8)))
+      (br_if $next (i32.load (i32.const 4))))))"#;
+
+const SPIN: &str = r#"(module (func (export "_start") (loop $again (br $again))))"#;
+
+fn module(text: &str) -> Program {
+    Program::module(wat::parse_str(text).expect("a module"))
+}
 
 fn modules() -> Arc<dyn Sandbox> {
     Arc::new(WasmSandbox::new().expect("a sandbox"))
@@ -49,7 +64,7 @@ fn policy(sandbox: &dyn Sandbox) -> Policy {
 fn each_module_gets_its_own_input_and_gives_its_own_output() {
     let sandbox = modules();
     let policy = Arc::new(policy(&*sandbox));
-    let program = Program::module(CAT);
+    let program = module(CAT);
     let jobs = (0..100).map(move |number: u32| {
         Job::new(sandbox.clone(), policy.clone(), program.clone()).stdin(number.to_string())
     });
@@ -69,9 +84,10 @@ fn both_backends_share_a_batch() {
     let Some(native) = native("both_backends_share_a_batch") else { return };
     let modules = modules();
     let (tame, wild) = (Arc::new(policy(&*modules)), Arc::new(policy(&*native)));
+    let cat = module(CAT);
     let jobs = (0..40).map(move |number: u32| {
         let job = match number % 2 {
-            0 => Job::new(modules.clone(), tame.clone(), Program::module(CAT)),
+            0 => Job::new(modules.clone(), tame.clone(), cat.clone()),
             _ => Job::new(native.clone(), wild.clone(), Program::executable("cat")),
         };
         job.stdin(number.to_string())
@@ -150,8 +166,7 @@ fn dropping_a_batch_ends_its_programs() {
 fn a_module_that_never_ends_is_killed_with_its_batch() {
     let begun = Instant::now();
     let sandbox = modules();
-    let spin = wat::parse_str("(module (func (export \"_start\") (loop $again (br $again))))");
-    let program = Program::module(spin.expect("a module"));
+    let program = module(SPIN);
     let policy = Arc::new(policy(&*sandbox));
     let jobs =
         std::iter::repeat_with(move || Job::new(sandbox.clone(), policy.clone(), program.clone()));
