@@ -32,7 +32,7 @@ pub(crate) fn map(args: &MapArgs) -> Result<Exit, Exit> {
 fn attempt(args: &MapArgs) -> Result<Result<Exit, Exit>> {
     let policy = Arc::new(policy::of(&args.policy)?);
     let input = Input::open(&args.jobs)?;
-    let mut output = Output::open(&args.reports)?;
+    let mut output = Output::open(&args.reports, &input)?;
     let interrupts = Interrupts::listen().map_err(|error| Error::new(ErrorKind::Io, error))?;
     let progress = Progress::on_a_terminal(input.size());
     let ledger = Arc::new(Ledger::default());

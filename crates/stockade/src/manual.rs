@@ -12,6 +12,7 @@
 //! | [`runtimes`] | Python and JavaScript source in the WebAssembly backend |
 //! | [`stdio`] | input, output, and reading along while a program runs |
 //! | [`warm`] | sandboxes that are built before a run is asked for |
+//! | [`batch`] | running many jobs at once, as many as the host has room for |
 //! | [`verdicts`] | why a run ended, and which of two reasons wins |
 //! | [`receipt`] | what enforced each control, and what `best_effort` allows |
 //! | [`errors`] | why a run did not happen, and what to do about it |
@@ -52,6 +53,8 @@ pub mod stdio {}
 
 #[doc = include_str!("manual/warm.md")]
 pub mod warm {}
+#[doc = include_str!("manual/batch.md")]
+pub mod batch {}
 
 #[doc = include_str!("manual/verdicts.md")]
 pub mod verdicts {}

@@ -3,9 +3,10 @@
 //! A read may last for ever, when somebody holds a pipe open and writes nothing. The thread is
 //! never waited for, and ends with the process.
 
-use std::fs::File;
+use std::fs::{File, Metadata};
 use std::io::{self, BufRead, BufReader};
 use std::os::fd::AsFd;
+use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::sync::mpsc::{self, Receiver, SyncSender};
 use std::thread;
@@ -21,7 +22,7 @@ pub(super) const LONGEST: usize = 16 << 20;
 /// Where jobs come from.
 pub(super) struct Input {
     file: File,
-    size: Option<u64>,
+    metadata: Metadata,
 }
 
 /// One line of the input that is not blank.
@@ -41,13 +42,18 @@ impl Input {
         let file = open(path, standard, |path| File::open(path));
         let file = file.map_err(|error| unreadable(path, error))?;
         let metadata = file.metadata().map_err(|error| unreadable(path, error))?;
-        let size = metadata.is_file().then(|| metadata.len());
-        Ok(Self { file, size })
+        Ok(Self { file, metadata })
     }
 
     /// Its length in bytes, if that is known.
     pub(super) fn size(&self) -> Option<u64> {
-        self.size
+        self.metadata.is_file().then_some(self.metadata.len())
+    }
+
+    /// Whether it is read from this regular file.
+    pub(super) fn is(&self, other: &Metadata) -> bool {
+        let place = |metadata: &Metadata| (metadata.dev(), metadata.ino());
+        other.is_file() && place(&self.metadata) == place(other)
     }
 
     /// Starts to read. A line is read when the one before it was taken.

@@ -11,6 +11,7 @@ use serde_json::Value;
 use stockade::{Error, Report, Result};
 
 use super::job::Text;
+use super::lines::Input;
 use super::source::Entry;
 use super::{file_error, open};
 use crate::exit::{self, Exit};
@@ -55,9 +56,15 @@ struct Failure {
 }
 
 impl Output {
-    pub(super) fn open(path: &Path) -> Result<Self> {
+    /// Opens a file, and empties it unless it is where the jobs come from.
+    pub(super) fn open(path: &Path, input: &Input) -> Result<Self> {
         let standard = || io::stdout().as_fd().try_clone_to_owned();
-        let file = open(path, standard, |path| File::create(path));
+        let file = open(path, standard, |path| {
+            if path.metadata().is_ok_and(|metadata| input.is(&metadata)) {
+                return Err(io::Error::other("the jobs are in that file"));
+            }
+            File::create(path)
+        });
         let file = file.map_err(|error| file_error(WRITE, path, error))?;
         Ok(Self { path: path.to_owned(), file })
     }

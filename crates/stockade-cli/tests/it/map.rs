@@ -189,6 +189,53 @@ fn files_can_take_the_place_of_streams() {
 }
 
 #[test]
+fn reports_do_not_take_the_place_of_their_jobs() {
+    let dir = TempDir::new();
+    let text = line(json!({"program": "true"}));
+    let jobs = dir.file("jobs", &text);
+    let link = dir.path().join("link");
+    std::os::unix::fs::symlink(&jobs, &link).expect("a link");
+    let (outcome, _) = map(&["--jobs", &jobs, "--reports", link.to_str().expect("text")], "");
+    assert_eq!(outcome.code, 125, "{outcome:?}");
+    assert!(outcome.stderr.contains("the jobs are in that file"), "{outcome:?}");
+    assert_eq!(std::fs::read_to_string(&jobs).expect("a file"), text);
+}
+
+/// Runs a command with standard error on a terminal; prints what that shows after what it printed.
+const TERMINAL: &str = r#"
+import os, pty, subprocess, sys
+side, inside = pty.openpty()
+done = subprocess.run(sys.argv[1:], stdin=0, stdout=subprocess.PIPE, stderr=inside)
+os.close(inside)
+shown = b""
+try:
+    while part := os.read(side, 4096): shown += part
+except OSError:
+    pass
+sys.stdout.buffer.write(done.stdout)
+sys.stderr.buffer.write(shown)
+sys.exit(done.returncode)
+"#;
+
+#[test]
+fn a_terminal_shows_how_far_it_is_and_the_reports_do_not() {
+    let dir = TempDir::new();
+    let text = line(json!({"program": "true"})).repeat(3);
+    let jobs = dir.file("jobs", &text);
+    let command = map_command(&["--jobs", &jobs]);
+    let mut python = Command::new("python3");
+    python.args(["-c", TERMINAL]).arg(command.get_program()).args(command.get_args());
+    let output = python.env("TERM", "xterm").stdin(Stdio::null()).output();
+    let outcome = Outcome::from(output.expect("python3 starts"));
+    assert_eq!((outcome.code, answers(&outcome.stdout).len()), (0, 3), "{outcome:?}");
+    assert!(
+        outcome.stderr.contains("done, ") && outcome.stderr.contains(" running"),
+        "{outcome:?}"
+    );
+    assert!(!outcome.stdout.contains('\x1b'), "{outcome:?}");
+}
+
+#[test]
 fn an_answer_comes_while_the_next_job_is_still_to_be_written() {
     let mut child = start(&[]);
     let mut input = child.stdin.take().expect("a pipe");

@@ -99,8 +99,9 @@ impl Mount {
         let mut filesystem = filesystem.split(' ');
         let kind = filesystem.next()?;
         let unified = kind == "cgroup2";
-        let counts = filesystem.nth(1)?.split(',').any(|option| option == "memory");
-        if !unified && !(kind == "cgroup" && counts) {
+        let memory =
+            kind == "cgroup" && filesystem.nth(1)?.split(',').any(|option| option == "memory");
+        if !unified && !memory {
             return None;
         }
         let (root, point) = (mount.next()?, mount.next()?.strip_prefix('/')?);
