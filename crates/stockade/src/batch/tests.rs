@@ -289,7 +289,7 @@ fn a_stopped_batch_ends_while_its_jobs_are_waited_for() {
 fn up_to_the_panic(mut batch: Batch) -> (Vec<usize>, String) {
     let mut indices = Vec::new();
     let caught = panic::catch_unwind(AssertUnwindSafe(|| {
-        while let Some((index, _)) = batch.next() {
+        for (index, _) in batch.by_ref() {
             indices.push(index);
         }
     }));

@@ -68,7 +68,7 @@ fn each_module_gets_its_own_input_and_gives_its_own_output() {
     let jobs = (0..100).map(move |number: u32| {
         Job::new(sandbox.clone(), policy.clone(), program.clone()).stdin(number.to_string())
     });
-    let mut seen = vec![false; 100];
+    let mut seen = [false; 100];
     for (index, result) in batch::run_all(jobs, Options::default()).expect("a batch") {
         let report = result.expect("a report");
         assert_eq!(report.verdict, Verdict::Exited { code: 0 });
