@@ -115,9 +115,11 @@ fn the_table_of_attacks_is_that_of_the_suite() {
 fn every_native_attack_is_held() {
     let Some(sandbox) = native("every_native_attack_is_held") else { return };
     let policy = policy(&sandbox);
-    all(Kind::Native, |attack| attacks::play(attack, &sandbox, &policy), |outcome| {
-        is_held_by(&sandbox, outcome)
-    });
+    all(
+        Kind::Native,
+        |attack| attacks::play(attack, &sandbox, &policy),
+        |outcome| is_held_by(&sandbox, outcome),
+    );
 }
 
 #[test]
@@ -126,9 +128,11 @@ fn every_native_attack_is_held_where_the_sandbox_was_built_before() {
     let Some(sandbox) = native(name) else { return };
     let warmed = Warmed::new(sandbox);
     let policy = policy(&warmed);
-    all(Kind::Native, |attack| attacks::play(attack, &warmed, &policy), |outcome| {
-        is_held_by(&warmed, outcome)
-    });
+    all(
+        Kind::Native,
+        |attack| attacks::play(attack, &warmed, &policy),
+        |outcome| is_held_by(&warmed, outcome),
+    );
 }
 
 #[test]
