@@ -14,16 +14,23 @@ struct Row {
     tests_may: &'static [&'static str],
 }
 
-const TABLE: [Row; 14] = [
+const TABLE: [Row; 15] = [
     row("stockade-bare", &[], &[]),
     row("stockade-core", &[], &[]),
     row("stockade-warden", &["stockade-bare"], &[]),
     row("stockade-namespace", &["stockade-core", "stockade-warden"], SUITES),
     row("stockade-wasm", &["stockade-core"], SUITES),
     row("stockade-attacks", &["stockade-bare", "stockade-core"], &[]),
+    row("stockade-bench", &["stockade-bare", "stockade-core"], &[]),
     row(
         "stockade",
-        &["stockade-attacks", "stockade-core", "stockade-namespace", "stockade-wasm"],
+        &[
+            "stockade-attacks",
+            "stockade-bench",
+            "stockade-core",
+            "stockade-namespace",
+            "stockade-wasm",
+        ],
         SUITES,
     ),
     row("stockade-cli", &["stockade"], GUESTS),

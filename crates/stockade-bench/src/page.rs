@@ -1,0 +1,8 @@
+//! The page of HTML.
+
+use crate::Results;
+
+/// The results as a page of HTML.
+pub fn page(results: &Results) -> String {
+    format!("<title>{}</title>", results.command)
+}
