@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use stockade_core::{Ability, Control, Error, ErrorKind, Support};
 
 use crate::cgroup::{Cgroups, Hierarchies, sweep};
+use crate::left_out::LeftOut;
 use crate::limits::SAMPLE_GAP;
 use crate::sandbox::NamespaceSandbox;
 use crate::sight;
@@ -28,6 +29,8 @@ pub(crate) struct Host {
     pub(crate) cgroups: Cgroups,
     /// Whether the warden cannot see the processes of its sandboxes.
     blind: bool,
+    /// What is not used, though it may be there.
+    pub(crate) left_out: LeftOut,
 }
 
 /// Capabilities without which the warden needs a user namespace of its own: `CAP_CHOWN`,
@@ -47,6 +50,11 @@ const UNMASK: &str = "start the container with an uncovered /proc: `docker run -
 impl Host {
     /// Looks at ids and cgroups, and clears away cgroups of hosts that have died.
     pub(crate) fn look() -> Self {
+        Self::look_past(LeftOut::default())
+    }
+
+    /// The same, but for what is to be left out.
+    pub(crate) fn look_past(left_out: LeftOut) -> Self {
         let text = |path: &str| fs::read_to_string(path).unwrap_or_default();
         let status = text("/proc/self/status");
         let effective = status
@@ -56,10 +64,14 @@ impl Host {
             .unwrap_or(0);
         let privileged = rustix::process::geteuid().is_root() && effective & NEEDED == NEEDED;
         let (uid_map, gid_map) = (text("/proc/self/uid_map"), text("/proc/self/gid_map"));
-        let hierarchies = Hierarchies::read().unwrap_or_else(|_| Hierarchies::parse("", ""));
+        let none = || Hierarchies::parse("", "");
+        let hierarchies = match left_out.cgroups {
+            true => none(),
+            false => Hierarchies::read().unwrap_or_else(|_| none()),
+        };
         let cgroups = Cgroups::probe(&hierarchies);
         sweep(&cgroups.parents);
-        let mut host = Self { privileged, uid_map, gid_map, cgroups, blind: false };
+        let mut host = Self { privileged, uid_map, gid_map, cgroups, blind: false, left_out };
         host.blind = host.single_id() && sight::is_hidden(&text("/proc/self/mountinfo"));
         host
     }
@@ -102,7 +114,7 @@ impl Host {
             IdRange::Single => "the caller's id, mapped",
             IdRange::Range { .. } => "ids of its own",
         };
-        Support::new(BACKEND, |control| match control {
+        let found = |control| match control {
             Control::Memory | Control::CpuTime | Control::Cpus | Control::Processes => self
                 .cgroups
                 .ability(control, SAMPLE_GAP)
@@ -129,6 +141,9 @@ impl Host {
             Control::ProcessTree => Ability::enforced("pid namespace"),
             Control::Ipc => Ability::enforced("IPC namespace"),
             _ => Ability::unavailable("only WebAssembly counts instructions", None),
+        };
+        Support::new(BACKEND, |control| {
+            self.left_out.ability(control).unwrap_or_else(|| found(control))
         })
     }
 }

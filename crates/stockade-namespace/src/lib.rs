@@ -19,6 +19,7 @@ mod cgroup;
 mod execution;
 mod host;
 mod landlock;
+mod left_out;
 mod limits;
 mod outcome;
 mod prepare;
@@ -34,5 +35,7 @@ mod streams;
 mod warden;
 mod wardens;
 
+#[doc(hidden)]
+pub use left_out::LeftOut;
 pub use sandbox::NamespaceSandbox;
 pub use warden::Census;

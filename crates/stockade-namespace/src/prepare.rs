@@ -4,7 +4,10 @@ use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 use std::sync::Arc;
 
-use stockade_core::{Control, Error, NetworkMode, Plan, Policy, Program, Support, SyscallProfile};
+use stockade_core::{
+    Control, Enforcement, EnforcementStatus, Error, NetworkMode, Plan, Policy, Program, Support,
+    SyscallProfile,
+};
 use stockade_warden::wire::plan::{Net, Number, Section};
 use stockade_warden::{PlanWriter, Writer};
 
@@ -38,7 +41,10 @@ impl Blueprint {
         policy.validate()?;
         let mut plan = Plan::resolve(policy, support)?;
         let mut entries = Arc::make_mut(&mut plan.enforcement).iter_mut();
-        if let Some(entry) = entries.find(|entry| entry.control == Control::Syscalls) {
+        let filtered = |entry: &&mut Enforcement| {
+            entry.control == Control::Syscalls && entry.status != EnforcementStatus::NotEnforced
+        };
+        if let Some(entry) = entries.find(filtered) {
             entry.mechanism = Some(seccomp::describe(profile(policy)).to_owned());
         }
         let network = policy.network.mode;
@@ -65,7 +71,7 @@ impl Blueprint {
             .section(Section::Masks, strings(&layout.masks))
             .section(Section::Tmpfs, tmpfs(&layout))
             .section(Section::Binds, binds(&layout))
-            .section(Section::Filter, filter(policy, host.cgroups.memory.is_ok()));
+            .section(Section::Filter, filter(&plan, host.cgroups.memory.is_ok()));
         landlock::write(&mut writer, landlock_abi, &layout, network);
         limits::write(&mut writer, &plan, &host.cgroups, host.single_id());
         Ok(Self { plan, recipe: layout.encode_root(), wire: writer.finish() })
@@ -127,7 +133,12 @@ fn profile(policy: &Policy) -> Profile {
     }
 }
 
-fn filter(policy: &Policy, memory_is_counted: bool) -> Vec<u8> {
+/// The filter; nothing where the plan does without.
+fn filter(plan: &Plan, memory_is_counted: bool) -> Vec<u8> {
+    if !plan.enforces(Control::Syscalls) {
+        return Vec::new();
+    }
+    let policy = &plan.policy;
     let sockets = match policy.network.mode {
         NetworkMode::Loopback | NetworkMode::Host => Sockets::Inet,
         _ => Sockets::UnixOnly,

@@ -37,8 +37,8 @@ impl Wardens {
         }
         let link = scoped.map_or_else(|| open(&host, false), Ok)?;
         Ok(Self {
+            landlock_abi: if host.left_out.landlock { 0 } else { link.landlock_abi },
             host,
-            landlock_abi: link.landlock_abi,
             no_proc: link.no_proc,
             alone: Mutex::new(Some(Arc::new(link))),
             with_host_network: Mutex::new(None),

@@ -11,6 +11,7 @@ mod fallback;
 mod host_process;
 mod identity;
 mod kernel;
+mod left_out;
 mod limits;
 mod machine;
 mod noexec;
