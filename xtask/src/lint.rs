@@ -9,8 +9,11 @@ use std::process::Command;
 /// What static programs are linked with, and those programs: crates that cargo does not know,
 /// because build scripts compile them.
 pub(crate) const BARE: &str = "crates/stockade-bare/image/lib.rs";
-pub(crate) const IMAGES: [&str; 2] =
-    ["crates/stockade-warden/src/image/main.rs", "crates/stockade-attacks/image/main.rs"];
+pub(crate) const IMAGES: [&str; 3] = [
+    "crates/stockade-warden/src/image/main.rs",
+    "crates/stockade-attacks/image/main.rs",
+    "crates/stockade-bench/image/main.rs",
+];
 
 /// Runs every check; the first that fails ends the run.
 pub(crate) fn run() -> Outcome {

@@ -6,7 +6,7 @@ use std::process::{Command, Stdio as Pipes};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::process::{Signal, kill_process};
 use stockade_core::{Control, Execution, Mount, Prepared, Program, Stdio, Verdict};
 
 use crate::contenders::{Walls, policy};
@@ -110,7 +110,7 @@ fn traced(
     let mut command = Command::new(strace);
     command.arg("-c").arg("-o").arg(file).arg("-p").arg(thread);
     command.stdin(Pipes::null()).stdout(Pipes::null()).stderr(Pipes::null());
-    let mut tracer = Owned(command.spawn().map_err(|error| error.to_string())?);
+    let tracer = Owned::start(&mut command)?;
     let begun = Instant::now();
     while !is_traced() {
         if begun.elapsed() > Duration::from_secs(3) {
@@ -120,7 +120,7 @@ fn traced(
     }
     let runs: Result<Vec<Box<dyn Execution>>, _> =
         (0..starts).map(|_| prepared.start(Stdio::captured())).collect();
-    let pid = Pid::from_child(&tracer.0);
+    let pid = tracer.pid().ok_or("strace has ended")?;
     kill_process(pid, Signal::INT).map_err(|errno| errno.to_string())?;
     tracer.wait(PATIENCE)?;
     for run in runs.map_err(|error| chain(&error))? {

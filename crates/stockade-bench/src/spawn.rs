@@ -8,18 +8,27 @@ use std::time::Duration;
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::process::{Pid, PidfdFlags, pidfd_open};
+use wait4::{ResUse, Wait4};
 
 /// How long a tool may take for one run, unless it is a machine.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
 
-/// Runs a command to its end, and wants it to end well.
-pub(crate) fn run(command: &mut Command, patience: Duration) -> Result<(), String> {
-    let mut child = Owned(command.spawn().map_err(|error| error.to_string())?);
-    ended_well(child.wait(patience)?)
+/// Runs a command to its end, and wants it to end well. Gives its CPU time, and that of its children
+/// for which it waited.
+pub(crate) fn run(command: &mut Command, patience: Duration) -> Result<Duration, String> {
+    let child = Owned::start(command)?;
+    used(child.wait(patience)?)
+}
+
+/// The same, for as long as it takes, and without any stream: nothing more than a spawn and a wait.
+pub(crate) fn run_plainly(command: &mut Command) -> Result<Duration, String> {
+    command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+    let ended = command.spawn().and_then(Wait4::wait4);
+    used(ended.map_err(|error| error.to_string())?)
 }
 
 /// The same without any stream.
-pub(crate) fn run_silently(command: &mut Command, patience: Duration) -> Result<(), String> {
+pub(crate) fn run_silently(command: &mut Command, patience: Duration) -> Result<Duration, String> {
     run(command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()), patience)
 }
 
@@ -33,24 +42,31 @@ pub(crate) fn probe(command: &mut Command, file: &Path) -> Result<String, String
     let outcome = run(command.stdin(Stdio::null()).stdout(stdout).stderr(stderr), PATIENCE);
     let said = std::fs::read(file).unwrap_or_default();
     let said = String::from_utf8_lossy(&said).trim().to_owned();
-    outcome.map(|()| said.clone()).map_err(|failure| match said.lines().last() {
+    outcome.map(|_| said.clone()).map_err(|failure| match said.lines().last() {
         Some(line) => format!("{failure}: {}", line.trim()),
         None => failure,
     })
 }
 
-fn ended_well(status: ExitStatus) -> Result<(), String> {
-    if status.success() { Ok(()) } else { Err(status.to_string()) }
+fn used(ended: ResUse) -> Result<Duration, String> {
+    match ended.status.success() {
+        true => Ok(ended.rusage.utime + ended.rusage.stime),
+        false => Err(ended.status.to_string()),
+    }
 }
 
 /// A child that is killed and reaped when dropped.
 #[derive(Debug)]
-pub(crate) struct Owned(pub(crate) Child);
+pub(crate) struct Owned(Option<Child>);
 
 impl Owned {
-    /// Waits for its end.
-    pub(crate) fn wait(&mut self, patience: Duration) -> Result<ExitStatus, String> {
-        let pidfd = pidfd_open(Pid::from_child(&self.0), PidfdFlags::empty());
+    pub(crate) fn start(command: &mut Command) -> Result<Self, String> {
+        command.spawn().map(|child| Self(Some(child))).map_err(|error| error.to_string())
+    }
+
+    /// Waits for its end, and kills it if that does not come.
+    pub(crate) fn wait(mut self, patience: Duration) -> Result<ResUse, String> {
+        let pidfd = pidfd_open(self.pid().ok_or("it has ended")?, PidfdFlags::empty());
         let pidfd = pidfd.map_err(|errno| errno.to_string())?;
         let timeout = Timespec {
             tv_sec: patience.as_secs().try_into().unwrap_or(i64::MAX),
@@ -58,17 +74,25 @@ impl Owned {
         };
         match poll(&mut [PollFd::new(&pidfd, PollFlags::IN)], Some(&timeout)) {
             Ok(0) => Err(format!("it did not end within {patience:?}")),
-            Ok(_) => self.0.wait().map_err(|error| error.to_string()),
+            Ok(_) => {
+                let child = self.0.take().ok_or("it has ended")?;
+                child.wait4().map_err(|error| error.to_string())
+            }
             Err(errno) => Err(errno.to_string()),
         }
+    }
+
+    /// Its process id.
+    pub(crate) fn pid(&self) -> Option<Pid> {
+        self.0.as_ref().map(Pid::from_child)
     }
 }
 
 impl Drop for Owned {
     fn drop(&mut self) {
-        if let Ok(None) = self.0.try_wait() {
-            let _: io::Result<()> = self.0.kill();
-            let _: io::Result<ExitStatus> = self.0.wait();
+        if let Some(mut child) = self.0.take() {
+            let _: io::Result<()> = child.kill();
+            let _: io::Result<ExitStatus> = child.wait();
         }
     }
 }
@@ -82,6 +106,13 @@ mod tests {
         let mut sleep = Command::new("sleep");
         let failure = run_silently(sleep.arg("60"), Duration::from_millis(50));
         assert!(failure.is_err_and(|failure| failure.contains("did not end")));
+    }
+
+    #[test]
+    fn the_cpu_time_of_a_command_is_counted_with_that_of_its_children() {
+        let burn = "(i=0; while [ $i -lt 20000 ]; do i=$((i+1)); done); true";
+        let used = run_plainly(Command::new("sh").args(["-c", burn])).expect("there is a shell");
+        assert!(used > Duration::from_millis(1), "{used:?}");
     }
 
     #[test]

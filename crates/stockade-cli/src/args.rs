@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::builder::{PossibleValuesParser, TypedValueParser};
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{Args, Parser, Subcommand, ValueEnum, value_parser};
 use stockade::runtime::Language;
 use stockade::{Base, Bytes, Control, Cpus, Limit, NetworkMode, SyscallProfile};
 
@@ -23,6 +23,7 @@ Examples:
   stockade map --policy judge.toml < jobs.jsonl > reports.jsonl
   stockade doctor
   stockade doctor --attack
+  stockade bench --quick
 ";
 
 const STATUS: &str = "\
@@ -61,6 +62,21 @@ The attacks harm nothing: they are aimed at files, sockets and processes of thei
 as they are.
 ";
 
+const BENCH_STATUS: &str = "\
+Exit status:
+  0    something was measured, whether or not the targets are met
+  125  nothing could be measured, or a file could not be written
+
+It takes minutes, or with --quick less than half of one, and wants a machine with nothing else to do:
+the load before and after is part of the results. Processes, images and files are its own, and go with
+it. What is not installed is skipped, which the results say. `-` is standard output.
+
+Examples:
+  stockade bench --quick
+  stockade bench --json results.json --html results.html
+  stockade bench --vm-kernel /boot/vmlinuz
+";
+
 /// Run programs you do not trust.
 #[derive(Debug, Parser)]
 #[command(name = "stockade", version, after_help = EXAMPLES, disable_help_subcommand = true)]
@@ -83,6 +99,9 @@ pub(crate) enum Command {
     /// Show what this host can enforce, and the fix for what it cannot
     #[command(after_help = DOCTOR_STATUS)]
     Doctor(DoctorArgs),
+    /// Measure isolation modes side by side on this machine
+    #[command(after_help = BENCH_STATUS)]
+    Bench(BenchArgs),
     /// Check or show a policy file
     Policy {
         #[command(subcommand)]
@@ -121,6 +140,28 @@ impl DoctorArgs {
     pub(crate) fn asks_for(&self, backend: BackendArg) -> bool {
         self.backend == BackendArg::Auto || self.backend == backend
     }
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct BenchArgs {
+    /// Write the results as JSON; `-` instead of a table
+    #[arg(long, value_name = "FILE")]
+    pub(crate) json: Option<PathBuf>,
+    /// Write the results as a page of HTML
+    #[arg(long, value_name = "FILE")]
+    pub(crate) html: Option<PathBuf>,
+    /// A tenth of the rounds, and nothing that takes seconds
+    #[arg(long)]
+    pub(crate) quick: bool,
+    /// Boot this kernel in the virtual machine; /boot/vmlinuz-$(uname -r) if left out
+    #[arg(long, value_name = "FILE")]
+    pub(crate) vm_kernel: Option<PathBuf>,
+    /// Rounds of the fast modes, for tests
+    #[arg(long, value_name = "COUNT", hide = true, value_parser = at_least_one())]
+    pub(crate) rounds: Option<usize>,
+    /// One more tool, for tests
+    #[arg(long, value_name = "FILE", hide = true)]
+    pub(crate) tool: Option<PathBuf>,
 }
 
 #[derive(Debug, Subcommand)]
@@ -294,6 +335,10 @@ pub(crate) struct ProcessArgs {
         ("strict", SyscallProfile::Strict),
     ]))]
     pub(crate) syscalls: Option<SyscallProfile>,
+}
+
+fn at_least_one() -> impl TypedValueParser<Value = usize> {
+    value_parser!(u64).range(1..=1_000_000).map(|rounds| rounds as usize)
 }
 
 fn language() -> impl TypedValueParser<Value = Language> {

@@ -5,7 +5,7 @@ mod advice;
 mod attack;
 mod backend;
 mod host;
-mod screen;
+pub(crate) mod screen;
 mod trial;
 
 use std::io::{self, Write};

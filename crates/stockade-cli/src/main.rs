@@ -1,12 +1,13 @@
 //! The `stockade` command.
 //!
 //! Parsing ([`args`]) does no I/O and nothing else reads the command line. Everything a user sees
-//! is written by [`exit`], [`report`], [`map`], [`doctor`], [`policy`]
+//! is written by [`exit`], [`report`], [`map`], [`doctor`], [`mod@bench`], [`policy`]
 //! and [`runtime`].
 #![forbid(unsafe_code)]
 
 mod args;
 mod backend;
+mod bench;
 mod cache;
 mod doctor;
 mod exit;
@@ -32,6 +33,7 @@ fn main() -> ExitCode {
         Command::Run(args) => run::run(&args),
         Command::Map(args) => map::map(&args),
         Command::Doctor(args) => doctor::doctor(&args),
+        Command::Bench(args) => bench::bench(&args),
         Command::Policy { command: PolicyCommand::Check { file } } => policy::check(&file),
         Command::Policy { command: PolicyCommand::Show { file, json } } => {
             policy::show(file.as_deref(), json)

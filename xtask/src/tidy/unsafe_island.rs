@@ -3,9 +3,10 @@
 use super::source::Source;
 use super::{Finding, code};
 
-const ISLANDS: [&str; 5] = [
+const ISLANDS: [&str; 6] = [
     "crates/stockade-attacks/image/",
     "crates/stockade-bare/image/",
+    "crates/stockade-bench/image/",
     "crates/stockade-namespace/src/sys/",
     "crates/stockade-warden/src/image/",
     "crates/stockade-wasm/src/cache/artifact.rs",

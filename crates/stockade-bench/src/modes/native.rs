@@ -1,6 +1,6 @@
 //! Native programs: a plain process, and Stockade's sandboxes.
 
-use std::process::{Command, Stdio as Pipes};
+use std::process::Command;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -9,10 +9,10 @@ use stockade_core::{EnforcementStatus, Prepared, Program, Report};
 use super::mode;
 use crate::Mode;
 use crate::contenders::{Native, Walls, policy};
-use crate::measure::{Ran, chain, measure, measure_report, start, succeeded};
+use crate::measure::{Ran, chain, measure, measure_child, measure_report, start, succeeded};
 use crate::options::Session;
 use crate::race::Entrant;
-use crate::spawn::{PATIENCE, run_silently};
+use crate::spawn::{PATIENCE, run_plainly, run_silently};
 
 /// Sandboxes that wait, in the warm modes.
 pub(crate) const SLOTS: usize = 8;
@@ -31,17 +31,12 @@ pub(crate) fn program() -> &'static str {
 pub(crate) fn plain() -> Entrant<'static> {
     let mode = mode("plain", "plain process", "plain", "plain");
     let mode = Mode { note: Some(format!("{} by posix_spawn, and wait", program())), ..mode };
-    Entrant::new(mode, || {
-        let mut command = Command::new(program());
-        command.stdin(Pipes::null()).stdout(Pipes::null()).stderr(Pipes::null());
-        let (status, ran) = measure(|| command.status().map_err(|error| error.to_string()))?;
-        if status.success() { Ok(ran) } else { Err(status.to_string()) }
-    })
+    Entrant::new(mode, || measure_child(|| run_plainly(&mut Command::new(program()))))
 }
 
 /// Runs a command without streams.
 pub(crate) fn spawn(command: &mut Command) -> Result<Ran, String> {
-    Ok(measure(|| run_silently(command, PATIENCE))?.1)
+    measure_child(|| run_silently(command, PATIENCE))
 }
 
 /// How a sandbox is used in a mode.

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use super::tools::version;
 use super::{mode, words};
-use crate::measure::measure;
+use crate::measure::measure_child;
 use crate::options::Session;
 use crate::race::Entrant;
 use crate::scratch::installed;
@@ -93,7 +93,7 @@ pub(super) fn entrant(session: &Session<'_>) -> Result<Entrant<'static>, Stopped
         session.progress.at("virtual machine", 0, 1)?;
         let machine = machine(model, accelerator);
         match machine.run() {
-            Ok(()) => return Ok(running(mode, machine)),
+            Ok(_) => return Ok(running(mode, machine)),
             Err(failure) => failures.push(format!("{model}, {accelerator:?}: {failure}")),
         }
     }
@@ -116,7 +116,7 @@ fn running(mode: Mode, machine: Machine) -> Entrant<'static> {
     let note = format!("a static program; {kernel} from the first instruction to the end of QEMU");
     let mut mode = Mode { name: format!("QEMU {model}, {by}"), note: Some(note), ..mode };
     mode.walls.insert(0, by.to_owned());
-    Entrant::new(mode, move || Ok(measure(|| machine.run())?.1))
+    Entrant::new(mode, move || measure_child(|| machine.run()))
 }
 
 /// The kernel that was named, or the one this host was booted from.
@@ -141,22 +141,21 @@ fn kernel(named: Option<&Path>) -> Result<PathBuf, String> {
 
 impl Machine {
     /// Boots it, until the program has run and the machine is off.
-    fn run(&self) -> Result<(), String> {
+    fn run(&self) -> Result<Duration, String> {
         let console = File::create(&self.console).map_err(|error| error.to_string())?;
         let mut command = Command::new(&self.qemu);
         command.args(HARDWARE.split_whitespace()).args(self.model_args());
         command.arg("-kernel").arg(&self.kernel).arg("-initrd").arg(&self.initramfs);
         command.args(["-append", KERNEL_LINE]);
         command.stdin(Stdio::null()).stdout(console).stderr(Stdio::null());
-        let mut child = Owned(command.spawn().map_err(|error| error.to_string())?);
-        let status = child.wait(self.accelerator.patience())?;
+        let ended = Owned::start(&mut command)?.wait(self.accelerator.patience())?;
         let said = fs::read(&self.console).unwrap_or_default();
         let said = String::from_utf8_lossy(&said);
-        if status.success() && said.contains(ENDED_WELL) {
-            return Ok(());
+        if ended.status.success() && said.contains(ENDED_WELL) {
+            return Ok(ended.rusage.utime + ended.rusage.stime);
         }
         let line = said.lines().rfind(|line| !line.trim().is_empty()).unwrap_or("it said nothing");
-        Err(format!("{status}: {}", line.trim()))
+        Err(format!("{}: {}", ended.status, line.trim()))
     }
 
     fn model_args(&self) -> [OsString; 4] {

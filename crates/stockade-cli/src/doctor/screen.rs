@@ -18,7 +18,7 @@ pub(super) fn render(findings: &Findings) -> String {
 }
 
 /// How wide lines may be.
-pub(super) fn width() -> u16 {
+pub(crate) fn width() -> u16 {
     let width = match terminal_size::terminal_size() {
         Some((terminal_size::Width(width), _)) if io::stdout().is_terminal() => width,
         _ => WIDEST,
@@ -157,7 +157,7 @@ fn indent(text: &str, by: &str) -> String {
 }
 
 /// Breaks prose at blanks.
-pub(super) fn wrap(text: &str, by: &str, width: u16) -> String {
+pub(crate) fn wrap(text: &str, by: &str, width: u16) -> String {
     let mut lines = vec![by.to_owned()];
     for word in text.split_whitespace() {
         let line = lines.last_mut().expect("there is a first");

@@ -3,6 +3,7 @@
 //! `STOCKADE_TEST_BIN` names another binary to test, such as one that another user may execute.
 
 mod attack;
+mod bench;
 mod command;
 mod doctor;
 mod isolation;
