@@ -59,6 +59,7 @@ pub(crate) fn targets(results: &Results, extra: &Extra) -> Vec<Target> {
     all.push(target("P10", "limit hit to nothing alive, p99", Aim::AtMost(20.0), "ms", stopped));
     let calls = extra.calls.clone();
     all.push(target("P11", "system calls of the host for a start", Aim::AtMost(10.0), "", calls));
+    all.sort_by_key(|target| target.id[1..].parse().unwrap_or(u32::MAX));
     all
 }
 

@@ -9,7 +9,7 @@ use crate::doctor::screen::{width, wrap};
 pub(super) fn render(results: &Results) -> String {
     let width = width();
     let mut blocks = vec![head(results, width), modes(&results.modes)];
-    blocks.extend(walls(&results.modes, width));
+    blocks.extend(walls(&results.modes, &results.version, width));
     for (title, all) in [
         ("in a host that holds memory, with 64 threads", &results.host_size),
         ("by several threads at once", &results.concurrency),
@@ -64,8 +64,9 @@ fn modes(all: &[Mode]) -> String {
 }
 
 /// What stands around each, why it failed, and what is missing.
-fn walls(all: &[Mode], width: u16) -> Option<String> {
+fn walls(all: &[Mode], own: &str, width: u16) -> Option<String> {
     let mut lines = Vec::new();
+    let mut seen: Vec<&Mode> = Vec::new();
     for mode in all {
         let mut parts = Vec::new();
         parts.extend(mode.skipped.as_ref().map(|reason| format!("skipped: {reason}")));
@@ -75,8 +76,14 @@ fn walls(all: &[Mode], width: u16) -> Option<String> {
         }
         if mode.skipped.is_none() {
             parts.extend(mode.note.clone());
-            parts.extend((!mode.walls.is_empty()).then(|| mode.walls.join("; ")));
-            parts.extend(mode.version.as_ref().map(|version| format!("version: {version}")));
+            let same = seen.iter().find(|other| other.walls == mode.walls);
+            parts.extend((!mode.walls.is_empty()).then(|| match same {
+                Some(other) => format!("the same as around {}", other.name),
+                None => mode.walls.join("; "),
+            }));
+            seen.push(mode);
+            let foreign = mode.version.as_ref().filter(|version| *version != own);
+            parts.extend(foreign.map(|version| format!("version: {version}")));
         }
         if !parts.is_empty() {
             lines.push(format!("  {}", mode.name));
@@ -158,7 +165,8 @@ fn targets(all: &[Target], width: u16) -> String {
 /// Columns from `numbers` on are aligned to the right.
 fn table<const N: usize>(rows: Vec<[String; N]>, numbers: usize) -> String {
     let mut table = Table::new();
-    table.set_style(TableStyle::none()).set_content_arrangement(ContentArrangement::Disabled);
+    table.load_style(TableStyle::new());
+    table.set_content_arrangement(ContentArrangement::Disabled);
     for row in rows {
         table.add_row(row);
     }

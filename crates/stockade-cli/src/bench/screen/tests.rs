@@ -36,7 +36,7 @@ fn what_failed_is_shown_as_failing_and_what_is_missing_as_missing() {
     let table = modes(&all);
     assert!(table.contains("1.00x") && table.contains("a tool"), "{table}");
     assert!(!table.contains("another"), "{table}");
-    let words = walls(&all, 80).expect("there is something to say");
+    let words = walls(&all, "0.1.0", 80).expect("there is something to say");
     assert!(words.contains("FAILED in 2 of 2 runs: exit status: 1"), "{words}");
     assert!(words.contains("skipped: not installed"), "{words}");
 }
