@@ -93,7 +93,9 @@ fn cpu_ns() -> u64 {
 fn compute(times: usize) {
     let mut x = 1_u64;
     for i in 0..times as u64 {
-        x = core::hint::black_box((x ^ (x >> 31)).wrapping_mul(0x9e37_79b9_7f4a_7c15).wrapping_add(i));
+        x = core::hint::black_box(
+            (x ^ (x >> 31)).wrapping_mul(0x9e37_79b9_7f4a_7c15).wrapping_add(i),
+        );
     }
 }
 

@@ -17,10 +17,13 @@ pub trait Makers {
     ///
     /// # Errors
     /// When this host has none.
-    fn modules(&self, cache: Option<&Path>) -> Result<Box<dyn Sandbox>>;
+    fn modules(&self, cache: Option<&Path>) -> Result<Box<dyn Modules>>;
+}
 
-    /// Instances of a module, as many as wanted, each of which was called once by the name `count`.
-    /// They live until what is returned is dropped.
+/// The backend for modules.
+pub trait Modules: Sandbox {
+    /// Instances of a module, as many as wanted, in each of which `count` was called once. They live
+    /// until what is returned is dropped.
     ///
     /// # Errors
     /// When there is no room for so many.

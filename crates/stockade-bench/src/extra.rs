@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use rustix::process::{Signal, kill_process};
 use stockade_core::{Control, Execution, Mount, Prepared, Program, Stdio, Verdict};
 
-use crate::contenders::{Walls, policy};
+use crate::contenders::{Native, Walls, policy};
 use crate::measure::{chain, nanos, start};
 use crate::modes::native;
 use crate::options::Session;
@@ -59,8 +59,10 @@ pub(crate) fn measure(session: &Session<'_>) -> Result<Extra, Stopped> {
     Ok(Extra { stopped_ns: failure.map_or(Ok(stopped), Err), calls })
 }
 
-/// A program that sleeps longer than it may.
-fn limited(session: &Session<'_>) -> Result<(Box<dyn crate::Native>, Box<dyn Prepared>), String> {
+/// A program that sleeps longer than it may, with the sandbox that keeps its helper.
+type Limited = (Box<dyn Native>, Box<dyn Prepared>);
+
+fn limited(session: &Session<'_>) -> Result<Limited, String> {
     let sandbox = session.makers.native(Walls::All).map_err(|error| chain(&error))?;
     let mut policy = policy(&*sandbox);
     policy.limits.wall_time = LIMIT.into();

@@ -30,13 +30,14 @@ mod series;
 mod spawn;
 mod targets;
 
-pub use contenders::{Makers, Native, Walls};
+pub use contenders::{Makers, Modules, Native, Walls};
 pub use options::{Options, Progress, Stopped};
 pub use page::page;
 pub use results::{
     Footprint, Host, Mode, Overhead, PhaseTime, Point, Results, Series, Target, percentile,
 };
 
+use std::cell::RefCell;
 use std::time::SystemTime;
 
 use options::Session;
@@ -92,7 +93,8 @@ pub fn run(
         }
     };
     let _files = machine::ManyFiles::allow();
-    let session = Session { makers, options, progress, scratch: &scratch };
+    let failures = RefCell::default();
+    let session = Session { makers, options, progress, scratch: &scratch, failures: &failures };
     results.modes = modes::measure(&session)?;
     if options.series {
         results.overhead = overhead::measure(&session)?;
@@ -102,7 +104,17 @@ pub fn run(
     }
     let extra = if options.series { extra::measure(&session)? } else { extra::Extra::default() };
     results.targets = targets::targets(&results, &extra);
+    note(&mut results.modes, failures.into_inner());
     host.load_after = machine::load();
     results.host = host;
     Ok(results)
+}
+
+/// Adds to the notes what failed outside the race.
+fn note(modes: &mut [Mode], failures: Vec<(String, String)>) {
+    for (id, failure) in failures {
+        let Some(mode) = modes.iter_mut().find(|mode| mode.id == id) else { continue };
+        let before = mode.note.take().map_or_else(String::new, |note| format!("{note}; "));
+        mode.note = Some(format!("{before}FAILED {failure}"));
+    }
 }

@@ -4,11 +4,11 @@ use std::fs;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use stockade_core::{Execution, Limit, Mount, Program, Result as SandboxResult, Stdio};
+use stockade_core::{Execution, Limit, Mount, Prepared, Program, Result as SandboxResult, Stdio};
 
 use crate::contenders::{Native, Walls, policy};
 use crate::machine::kibibytes;
-use crate::measure::{nanos, start, succeeded};
+use crate::measure::{chain, nanos, start, succeeded};
 use crate::modes::native;
 use crate::options::Session;
 use crate::series::{add, point};
@@ -20,6 +20,8 @@ const INSTANCES: [usize; 4] = [1, 100, 1000, 10_000];
 const LOOKED_AT: usize = 100;
 /// Until the last that was started is past its start.
 const SETTLE: Duration = Duration::from_millis(300);
+/// How long that may take.
+const PATIENCE: Duration = Duration::from_secs(20);
 /// What `x` is.
 const LIVE: &str = "live sandboxes";
 
@@ -53,24 +55,26 @@ fn processes(
     let mut alive: Vec<Box<dyn Execution>> = Vec::new();
     let idle = sandbox.helper().and_then(pss);
     for &count in counts {
-        while alive.len() < count {
-            session.progress.at("alive at once", alive.len(), counts[counts.len() - 1])?;
-            match sleeper.start(Stdio::discarded()) {
-                Ok(run) => alive.push(run),
-                Err(_) => break,
-            }
+        fill(session, &*sleeper, &mut alive, count)?;
+        if alive.len() < count {
+            break;
         }
-        thread::sleep(SETTLE);
-        // Those that could not be built are not there.
-        let there = sandbox.helper().map_or(0, |helper| children(helper).len());
-        if alive.len() < count || (there > 0 && there < count) {
+        if let Err(failure) = settle(sandbox, count) {
+            session.failed("namespace_cold", &format!("with {count} alive"), &failure);
             break;
         }
         let (mut cold, mut warm) = (Vec::new(), Vec::new());
         for _ in 0..rounds {
             session.progress.at("the next start", cold.len(), rounds)?;
-            cold.extend(timed(|| sandbox.run(&policy, &program)));
-            warm.extend(timed(|| start(&*prepared)));
+            let at = format!("with {count} alive");
+            match timed(|| sandbox.run(&policy, &program)) {
+                Ok(ns) => cold.push(ns),
+                Err(failure) => session.failed("namespace_cold", &at, &failure),
+            }
+            match timed(|| start(&*prepared)) {
+                Ok(ns) => warm.push(ns),
+                Err(failure) => session.failed("namespace_prepared", &at, &failure),
+            }
         }
         for (mode, samples) in [("namespace_cold", cold), ("namespace_prepared", warm)] {
             if let Some(point) = point(count as u64, &samples) {
@@ -84,11 +88,49 @@ fn processes(
     Ok(footprint)
 }
 
-fn timed(run: impl FnOnce() -> SandboxResult<stockade_core::Report>) -> Option<u64> {
+/// Starts sleepers until there are `count`, or no more can be started.
+fn fill(
+    session: &Session<'_>,
+    sleeper: &dyn Prepared,
+    alive: &mut Vec<Box<dyn Execution>>,
+    count: usize,
+) -> Result<(), Stopped> {
+    while alive.len() < count {
+        session.progress.at("alive at once", alive.len(), count)?;
+        match sleeper.start(Stdio::discarded()) {
+            Ok(run) => alive.push(run),
+            Err(error) => {
+                session.failed("namespace_cold", &format!("to have {count} alive"), &chain(&error));
+                break;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Waits until so many are past their start.
+fn settle(sandbox: &dyn Native, count: usize) -> Result<(), String> {
+    thread::sleep(SETTLE);
+    let Some(helper) = sandbox.helper() else { return Ok(()) };
     let begun = Instant::now();
-    let report = run().ok()?;
+    loop {
+        let there = children(helper).len();
+        // Where a kernel does not list them, nobody can tell.
+        if there == 0 || there >= count {
+            return Ok(());
+        }
+        if begun.elapsed() > PATIENCE {
+            return Err(format!("only {there} are there"));
+        }
+        thread::sleep(SETTLE);
+    }
+}
+
+fn timed(run: impl FnOnce() -> SandboxResult<stockade_core::Report>) -> Result<u64, String> {
+    let begun = Instant::now();
+    let report = run().map_err(|error| chain(&error))?;
     let took = nanos(begun.elapsed());
-    succeeded(report).ok().map(|_| took)
+    succeeded(report).map(|_| took)
 }
 
 /// What one sandbox of this helper holds.
@@ -167,20 +209,26 @@ fn instances(
     for (index, &count) in counts.iter().enumerate() {
         session.progress.at("instances alive at once", index, counts.len())?;
         let before = own();
-        let Ok(alive) = session.makers.instances(COUNTER, count) else { break };
+        let alive = match sandbox.instances(COUNTER, count) {
+            Ok(alive) => alive,
+            Err(error) => {
+                session.failed("wasm_prepared", &format!("with {count} alive"), &chain(&error));
+                break;
+            }
+        };
         let bytes = own().saturating_sub(before) / count as u64;
-        let samples: Vec<u64> = (0..rounds).filter_map(|_| timed(|| start(&*prepared))).collect();
+        let samples: Vec<u64> =
+            (0..rounds).filter_map(|_| timed(|| start(&*prepared)).ok()).collect();
         if let Some(point) = point(count as u64, &samples) {
             add(series, "wasm_prepared", LIVE, point);
         }
         let how = format!(
             "{count} instances alive, each of which was called once: growth of this process's \
-             proportional share (PSS) and page tables, the backend included"
+             proportional share (PSS) and page tables"
         );
         footprint = Some(Footprint { mode: "wasm_prepared".to_owned(), bytes, how });
         drop(alive);
     }
-    drop(sandbox);
     Ok(footprint)
 }
 

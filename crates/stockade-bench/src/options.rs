@@ -1,5 +1,6 @@
 //! What is to be measured, and who is told meanwhile.
 
+use std::cell::RefCell;
 use std::path::PathBuf;
 
 use crate::Makers;
@@ -71,9 +72,25 @@ pub(crate) struct Session<'a> {
     pub(crate) options: &'a Options,
     pub(crate) progress: &'a dyn Progress,
     pub(crate) scratch: &'a Scratch,
+    /// Mode, and what failed.
+    pub(crate) failures: &'a RefCell<Vec<(String, String)>>,
 }
 
 impl Session<'_> {
+    /// Rounds of the fast modes.
+    pub(crate) fn rounds(&self) -> usize {
+        self.options.rounds.unwrap_or(if self.options.quick { 30 } else { 300 }).max(1)
+    }
+
+    /// Notes a failure outside the race, where there is no other place for it.
+    pub(crate) fn failed(&self, mode: &str, at: &str, failure: &str) {
+        let mut failures = self.failures.borrow_mut();
+        // One for each mode and place is enough.
+        if !failures.iter().any(|(known, text)| known == mode && text.starts_with(at)) {
+            failures.push((mode.to_owned(), format!("{at}: {failure}")));
+        }
+    }
+
     /// One of two counts: the second to be quick; never more than the rounds asked for.
     pub(crate) fn count(&self, full: usize, quick: usize) -> usize {
         let count = if self.options.quick { quick } else { full };

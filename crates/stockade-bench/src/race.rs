@@ -99,7 +99,7 @@ pub(crate) fn race(
     part: &str,
     mut entrants: Vec<Entrant<'_>>,
 ) -> Result<Vec<Mode>, Stopped> {
-    let rounds = session.options.rounds.unwrap_or(if session.options.quick { 30 } else { 300 });
+    let rounds = session.rounds();
     let budget = BUDGET[usize::from(session.options.quick)];
     let mut turns = Vec::with_capacity(entrants.len());
     for (index, entrant) in entrants.iter_mut().enumerate() {

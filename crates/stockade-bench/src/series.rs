@@ -73,6 +73,9 @@ pub(crate) fn host_size(session: &Session<'_>) -> Result<Vec<Series>, Stopped> {
         let part = format!("a host of {} MiB", bytes / MIB);
         let entrants = vec![native::plain(), native::cold(session), native::prepared(session)];
         for mode in race(session, &part, entrants)? {
+            if let Some(failure) = mode.failure.as_ref().or(mode.skipped.as_ref()) {
+                session.failed(&mode.id, &format!("in {part}"), failure);
+            }
             if let (Some(p50_ns), Some(p99_ns)) = (mode.p50(), mode.p99()) {
                 let point = Point { x: bytes, p50_ns, p99_ns, per_second: None };
                 add(&mut all, &mode.id, "bytes held by the host", point);
@@ -117,7 +120,10 @@ pub(crate) fn concurrency(session: &Session<'_>) -> Result<Vec<Series>, Stopped>
         for contender in &contenders {
             session.progress.at("several threads at once", done, steps)?;
             done += 1;
-            let Ok((samples, elapsed)) = together(threads, turn, &*contender.run) else { continue };
+            let (samples, failure, elapsed) = together(threads, turn, &*contender.run);
+            if let Some(failure) = failure {
+                session.failed(contender.mode, &format!("with {threads} threads"), &failure);
+            }
             if let Some(point) = point(threads as u64, &samples) {
                 let per_second = Some(samples.len() as f64 / elapsed.as_secs_f64());
                 add(&mut all, contender.mode, "threads", Point { per_second, ..point });
@@ -172,26 +178,39 @@ fn ready(session: &Session<'_>, program: &Program) -> Option<(Box<dyn Native>, B
     Some((sandbox, prepared))
 }
 
-/// Has `threads` run for a while, and gives what each run took.
+/// Has `threads` run for a while, and gives what each run took that did not fail, the first failure,
+/// and how long all of it took.
 fn together(
     threads: usize,
     turn: Duration,
     run: &(dyn Fn() -> Result<(), String> + Sync),
-) -> Result<(Vec<u64>, Duration), String> {
+) -> (Vec<u64>, Option<String>, Duration) {
     let begun = Instant::now();
-    let work = || -> Result<Vec<u64>, String> {
-        let mut samples = Vec::new();
+    let work = || {
+        let (mut samples, mut failure) = (Vec::new(), None);
         while begun.elapsed() < turn {
             let begun = Instant::now();
-            run()?;
-            samples.push(nanos(begun.elapsed()));
+            match run() {
+                Ok(()) => samples.push(nanos(begun.elapsed())),
+                Err(reason) => {
+                    failure.get_or_insert(reason);
+                }
+            }
         }
-        Ok(samples)
+        (samples, failure)
     };
-    let samples: Result<Vec<Vec<u64>>, String> = thread::scope(|scope| {
+    let (mut samples, mut failure) = (Vec::new(), None);
+    thread::scope(|scope| {
         let threads: Vec<_> = (0..threads).map(|_| scope.spawn(work)).collect();
-        let joined = threads.into_iter().map(|thread| thread.join());
-        joined.map(|samples| samples.unwrap_or_else(|_| Err("a run panicked".to_owned()))).collect()
+        for thread in threads {
+            match thread.join() {
+                Ok((its, reason)) => {
+                    samples.extend(its);
+                    failure = failure.take().or(reason);
+                }
+                Err(_) => failure = Some("a run panicked".to_owned()),
+            }
+        }
     });
-    Ok((samples?.concat(), begun.elapsed()))
+    (samples, failure, begun.elapsed())
 }

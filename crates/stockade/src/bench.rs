@@ -43,18 +43,33 @@ impl Makers for Backends {
         Ok(Box::new(Measured(NamespaceSandbox::leaving_out(left_out)?)))
     }
 
-    fn modules(&self, cache: Option<&Path>) -> Result<Box<dyn Sandbox>> {
+    fn modules(&self, cache: Option<&Path>) -> Result<Box<dyn Modules>> {
         let builder = WasmSandbox::builder();
         let sandbox = match cache {
             Some(directory) => builder.cache_dir(directory).build(),
             None => builder.build(),
         };
-        Ok(Box::new(sandbox?))
+        Ok(Box::new(MeasuredModules(sandbox?)))
+    }
+}
+
+/// The backend for modules, with its instances.
+struct MeasuredModules(WasmSandbox);
+
+impl Sandbox for MeasuredModules {
+    fn support(&self) -> &Support {
+        self.0.support()
     }
 
+    fn prepare(&self, policy: &Policy, program: &Program) -> Result<Box<dyn Prepared>> {
+        self.0.prepare(policy, program)
+    }
+}
+
+impl Modules for MeasuredModules {
     fn instances(&self, module: &[u8], count: usize) -> Result<Box<dyn Any>> {
         let (policy, program) = (Policy::default(), Program::module(module));
-        let library = WasmSandbox::new()?.library(&policy, &program, &Imports::new())?;
+        let library = self.0.library(&policy, &program, &Imports::new())?;
         let counter = library.function::<(), i64>("count")?;
         let mut alive = Vec::with_capacity(count);
         for _ in 0..count {

@@ -1,8 +1,8 @@
 //! Containers: runc and crun with a bundle of the benchmark's own, Docker with an image of its own.
 
-use std::fs;
+use std::fs::{self, Permissions};
 use std::io;
-use std::os::unix::fs::symlink;
+use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -61,6 +61,8 @@ fn oci(session: &Session<'_>, tool: &'static str) -> Entrant<'static> {
 fn bundle(session: &Session<'_>, tool: &str, is_root: bool) -> io::Result<PathBuf> {
     let bundle = session.scratch.dir(tool)?;
     let root = session.scratch.dir(&format!("{tool}/rootfs"))?;
+    // It is `/` for a program that is not root.
+    fs::set_permissions(&root, Permissions::from_mode(0o755))?;
     let mut mounts = vec![
         mount("proc", "/proc", "proc", &["nosuid", "noexec", "nodev"]),
         mount("tmpfs", "/dev", "tmpfs", &["nosuid", "mode=755", "size=65536k"]),

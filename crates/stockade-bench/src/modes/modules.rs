@@ -2,13 +2,12 @@
 
 use stockade_core::{Prepared, Program, Report, Sandbox};
 
-use super::native::walls;
 use super::raw::{Command, Epochs, Place};
-use super::{mode, words};
+use super::{mode, native, words};
 use crate::contenders::policy;
 use crate::measure::{Ran, chain, measure, measure_report, start, succeeded};
 use crate::options::Session;
-use crate::race::Entrant;
+use crate::race::{Entrant, Run};
 use crate::{HELLO, Mode};
 
 const LINE: &[u8] = b"hello\n";
@@ -21,20 +20,20 @@ const WASMTIME: &str = "48.0.8";
 
 pub(crate) fn entrants(session: &Session<'_>) -> Vec<Entrant<'static>> {
     vec![
-        one("wasm_cold", "stockade, module, cold", "cold", "compiled for each run", |mode| {
-            cold(session, mode)
+        one("wasm_cold", "stockade, module, cold", "cold", "compiled for each run", |walls| {
+            cold(session, walls)
         }),
-        one("wasm_disk", "stockade, module, cached", "warm", "compiled code on disk", |mode| {
-            cached(session, mode)
+        one("wasm_disk", "stockade, module, cached", "warm", "compiled code on disk", |walls| {
+            cached(session, walls)
         }),
-        one("wasm_prepared", "stockade, module, prepared", "warm", "compiled before", |mode| {
-            prepared(session, mode)
+        one("wasm_prepared", "stockade, module, prepared", "warm", "compiled before", |walls| {
+            prepared(session, walls)
         }),
-        one("wasmtime_pooling", "wasmtime, pooling", "warm", "compiled before", |mode| {
-            bare(mode, Place::Pool)
+        one("wasmtime_pooling", "wasmtime, pooling", "warm", "compiled before", |walls| {
+            bare(walls, Place::Pool)
         }),
-        one("wasmtime_on_demand", "wasmtime, on demand", "warm", "compiled before", |mode| {
-            bare(mode, Place::Demand)
+        one("wasmtime_on_demand", "wasmtime, on demand", "warm", "compiled before", |walls| {
+            bare(walls, Place::Demand)
         }),
     ]
 }
@@ -44,28 +43,29 @@ fn one(
     name: &str,
     start: &str,
     note: &str,
-    make: impl FnOnce(Mode) -> Result<Entrant<'static>, (Mode, String)>,
+    make: impl FnOnce(&mut Vec<String>) -> Result<Run<'static>, String>,
 ) -> Entrant<'static> {
     let mode = mode(id, name, "wasm", start);
     let version = Some(match id.starts_with("wasmtime") {
         true => WASMTIME.to_owned(),
         false => env!("CARGO_PKG_VERSION").to_owned(),
     });
-    let mode = Mode { note: Some(format!("{note}; {NOTE}")), version, ..mode };
-    make(mode).unwrap_or_else(|(mode, failure)| Entrant::broken(mode, failure))
+    let mut mode = Mode { note: Some(format!("{note}; {NOTE}")), version, ..mode };
+    match make(&mut mode.walls) {
+        Ok(run) => Entrant::new(mode, run),
+        Err(failure) => Entrant::broken(mode, failure),
+    }
 }
 
-type Made = Result<Entrant<'static>, (Mode, String)>;
-
 /// Prepares a module and runs it once, for what its receipt says.
-fn tried(sandbox: &dyn Sandbox, mode: &mut Mode) -> Result<Box<dyn Prepared>, String> {
+fn tried(sandbox: &dyn Sandbox, walls: &mut Vec<String>) -> Result<Box<dyn Prepared>, String> {
     let tried = || {
         let prepared = sandbox.prepare(&policy(sandbox), &Program::module(HELLO))?;
         let report = start(&*prepared)?;
         Ok((prepared, report))
     };
     let (prepared, report) = tried().map_err(|error: stockade_core::Error| chain(&error))?;
-    mode.walls = walls(&report);
+    *walls = native::walls(&report);
     printed(&succeeded(report)?)?;
     Ok(prepared)
 }
@@ -74,50 +74,34 @@ fn printed(report: &Report) -> Result<(), String> {
     if report.stdout == LINE { Ok(()) } else { Err("it did not print its line".to_owned()) }
 }
 
-fn cold(session: &Session<'_>, mut mode: Mode) -> Made {
-    let mut make = || {
-        let sandbox = session.makers.modules(None).map_err(|error| chain(&error))?;
-        tried(&*sandbox, &mut mode)?;
-        Ok(sandbox)
-    };
-    match make() {
-        Ok(sandbox) => {
-            let mut number = 0;
-            Ok(Entrant::new(mode, move || {
-                number += 1;
-                prepare_and_run(&*sandbox, number)
-            }))
-        }
-        Err(failure) => Err((mode, failure)),
-    }
+fn cold(session: &Session<'_>, walls: &mut Vec<String>) -> Result<Run<'static>, String> {
+    let sandbox = session.makers.modules(None).map_err(|error| chain(&error))?;
+    tried(&*sandbox, walls)?;
+    let mut number = 0;
+    Ok(Box::new(move || {
+        number += 1;
+        prepare_and_run(&*sandbox, number)
+    }))
 }
 
-fn cached(session: &Session<'_>, mut mode: Mode) -> Made {
+fn cached(session: &Session<'_>, walls: &mut Vec<String>) -> Result<Run<'static>, String> {
     // More than there are rounds, as each is read from disk once.
-    let count = session.options.rounds.unwrap_or(if session.options.quick { 30 } else { 300 }) + 10;
-    let mut make = || -> Result<Box<dyn Sandbox>, String> {
-        let dir = session.scratch.dir("modules").map_err(|error| error.to_string())?;
-        let writer = session.makers.modules(Some(&dir)).map_err(|error| chain(&error))?;
-        let policy = policy(&*writer);
-        for number in 0..=count as u64 {
-            let program = Program::module(variant(number));
-            writer.prepare(&policy, &program).map_err(|error| chain(&error))?;
-        }
-        drop(writer);
-        let reader = session.makers.modules(Some(&dir)).map_err(|error| chain(&error))?;
-        tried(&*reader, &mut mode)?;
-        Ok(reader)
-    };
-    match make() {
-        Ok(reader) => {
-            let mut number = 0;
-            Ok(Entrant::new(mode, move || {
-                number += 1;
-                prepare_and_run(&*reader, number)
-            }))
-        }
-        Err(failure) => Err((mode, failure)),
+    let count = session.rounds() + 10;
+    let dir = session.scratch.dir("modules").map_err(|error| error.to_string())?;
+    let writer = session.makers.modules(Some(&dir)).map_err(|error| chain(&error))?;
+    let policy = policy(&*writer);
+    for number in 0..=count as u64 {
+        let program = Program::module(variant(number));
+        writer.prepare(&policy, &program).map_err(|error| chain(&error))?;
     }
+    drop(writer);
+    let reader = session.makers.modules(Some(&dir)).map_err(|error| chain(&error))?;
+    tried(&*reader, walls)?;
+    let mut number = 0;
+    Ok(Box::new(move || {
+        number += 1;
+        prepare_and_run(&*reader, number)
+    }))
 }
 
 /// Prepares the module of this number, which is another one for whoever keeps compiled code.
@@ -140,29 +124,22 @@ fn variant(number: u64) -> Vec<u8> {
     module
 }
 
-fn prepared(session: &Session<'_>, mut mode: Mode) -> Made {
-    let sandbox = match session.makers.modules(None) {
-        Ok(sandbox) => sandbox,
-        Err(error) => return Err((mode, chain(&error))),
-    };
-    match tried(&*sandbox, &mut mode) {
-        Ok(prepared) => Ok(Entrant::new(mode, move || {
-            let _keep = &sandbox;
-            let (report, ran) = measure_report(|| start(&*prepared))?;
-            printed(&report)?;
-            Ok(ran)
-        })),
-        Err(failure) => Err((mode, failure)),
-    }
+fn prepared(session: &Session<'_>, walls: &mut Vec<String>) -> Result<Run<'static>, String> {
+    let sandbox = session.makers.modules(None).map_err(|error| chain(&error))?;
+    let prepared = tried(&*sandbox, walls)?;
+    Ok(Box::new(move || {
+        let _keep = &sandbox;
+        let (report, ran) = measure_report(|| start(&*prepared))?;
+        printed(&report)?;
+        Ok(ran)
+    }))
 }
 
-fn bare(mut mode: Mode, place: Place) -> Made {
-    mode.walls = words(&["memory of its own, checked by the engine", "one function of the host"]);
-    match Command::new(Epochs::On, place, HELLO) {
-        Ok(command) => Ok(Entrant::new(mode, move || {
-            let (line, ran) = measure(|| command.run().map_err(|error| format!("{error:#}")))?;
-            if line == LINE { Ok(ran) } else { Err("it did not print its line".to_owned()) }
-        })),
-        Err(error) => Err((mode, format!("{error:#}"))),
-    }
+fn bare(walls: &mut Vec<String>, place: Place) -> Result<Run<'static>, String> {
+    *walls = words(&["memory of its own, checked by the engine", "one function of the host"]);
+    let command = Command::new(Epochs::On, place, HELLO).map_err(|error| format!("{error:#}"))?;
+    Ok(Box::new(move || {
+        let (line, ran) = measure(|| command.run().map_err(|error| format!("{error:#}")))?;
+        if line == LINE { Ok(ran) } else { Err("it did not print its line".to_owned()) }
+    }))
 }

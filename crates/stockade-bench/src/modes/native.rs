@@ -19,7 +19,7 @@ pub(crate) const SLOTS: usize = 8;
 /// Starts without a pause between them.
 const BATCH: u64 = 16;
 /// How long is waited until all slots are full.
-const FILLED: Duration = Duration::from_secs(2);
+const FILLED: Duration = Duration::from_secs(10);
 
 /// What is run: where it really is, since a link on the way would cost the plain process a lookup.
 pub(crate) fn program() -> &'static str {

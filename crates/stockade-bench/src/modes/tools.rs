@@ -1,6 +1,6 @@
 //! Other tools that isolate a program: bubblewrap, nsjail, firejail.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
 
 use super::native::{program, spawn};
@@ -68,7 +68,7 @@ fn args<'a>(all: &'a str) -> impl Iterator<Item = String> + 'a {
     all.split_whitespace().map(str::to_owned)
 }
 
-fn text(path: &PathBuf) -> String {
+fn text(path: &Path) -> String {
     path.to_string_lossy().into_owned()
 }
 
