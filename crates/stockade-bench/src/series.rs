@@ -147,7 +147,9 @@ fn contenders(session: &Session<'_>) -> Vec<Shared> {
     }
     for mode in ["namespace_prepared", "namespace_warm"] {
         let Some((sandbox, prepared)) = ready(session, &program) else { continue };
-        if mode == "namespace_warm" && native::fill(&*sandbox, &*prepared).is_err() {
+        if mode == "namespace_warm"
+            && (prepared.warm(native::SLOTS).is_err() || native::fill(&*sandbox).is_err())
+        {
             continue;
         }
         // The sandbox is kept for its helper.

@@ -127,6 +127,9 @@ fn ready(session: &Session<'_>, mut mode: Mode, walls: Walls, way: Way) -> Entra
             let _keep = &sandbox;
             Ok(measure_report(|| start(&*prepared))?.1)
         }),
+        Way::Warm | Way::Sustained if prepared.warm(SLOTS).is_err() => {
+            return Entrant::broken(mode, "no sandbox can wait");
+        }
         Way::Warm => Entrant::new(mode, move || warm(&*sandbox, &*prepared)),
         Way::Sustained => Entrant::new(mode, move || sustained(&*sandbox, &*prepared)),
     };
@@ -138,9 +141,9 @@ fn ready(session: &Session<'_>, mut mode: Mode, walls: Walls, way: Way) -> Entra
 /// One run in a sandbox that waited. All are there again when this returns, so that building them
 /// disturbs nobody.
 fn warm(sandbox: &dyn Native, prepared: &dyn Prepared) -> Result<Ran, String> {
-    fill(sandbox, prepared)?;
+    fill(sandbox)?;
     let (report, ran) = measure_report(|| start(prepared))?;
-    fill(sandbox, prepared)?;
+    fill(sandbox)?;
     if has_waited(&report) { Ok(ran) } else { Err("it found no sandbox that waits".to_owned()) }
 }
 
@@ -150,28 +153,25 @@ pub(crate) fn has_waited(report: &Report) -> bool {
 }
 
 fn sustained(sandbox: &dyn Native, prepared: &dyn Prepared) -> Result<Ran, String> {
-    fill(sandbox, prepared)?;
+    fill(sandbox)?;
     let ((), ran) = measure(|| {
         for _ in 0..BATCH {
             succeeded(start(prepared).map_err(|error| chain(&error))?)?;
         }
-        fill(sandbox, prepared)
+        fill(sandbox)
     })?;
     Ok(Ran { wall_ns: ran.wall_ns / BATCH, cpu_ns: ran.cpu_ns / BATCH, phases: Vec::new() })
 }
 
-/// Has sandboxes wait, and waits for them.
-pub(crate) fn fill(sandbox: &dyn Native, prepared: &dyn Prepared) -> Result<(), String> {
-    if sandbox.waiting() >= SLOTS {
-        return Ok(());
-    }
-    prepared.warm(SLOTS).map_err(|error| chain(&error))?;
+/// Waits until all slots are full. It asks rarely, since the helper builds when nobody asks it
+/// anything.
+pub(crate) fn fill(sandbox: &dyn Native) -> Result<(), String> {
     let begun = Instant::now();
     while sandbox.waiting() < SLOTS {
         if begun.elapsed() > FILLED {
             return Err(format!("only {} of {SLOTS} sandboxes wait", sandbox.waiting()));
         }
-        thread::sleep(Duration::from_micros(100));
+        thread::sleep(Duration::from_millis(1));
     }
     Ok(())
 }
