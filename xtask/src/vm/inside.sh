@@ -66,7 +66,8 @@ group root root trusted.delegate
 as root '/tests/stockade doctor'
 run root stockade-namespace-units cgroup::tests::kernel
 run root stockade-namespace-it
-run root stockade-cli-it --skip wasm:: --skip runtime:: --skip attack::attacks_are
+run root stockade-cli-it --skip wasm:: --skip runtime:: --skip attack::attacks_are \
+    --skip bench::results
 attack root
 # The same without walls: none of them is an attempt that cannot succeed on this kernel.
 run root stockade-it attacks::every_native_attack_gets_through
@@ -76,7 +77,8 @@ echo "==> tier $tier"
 group user tester user.delegate
 as tester '/tests/stockade doctor'
 run tester stockade-namespace-it
-run tester stockade-cli-it --skip wasm:: --skip runtime:: --skip attack::attacks_are
+run tester stockade-cli-it --skip wasm:: --skip runtime:: --skip attack::attacks_are \
+    --skip bench::results
 attack tester
 
 tier=bare STOCKADE_TEST_EXPECT=userns,landlock
