@@ -170,7 +170,9 @@ fn alive(results: &Results) -> Vec<Target> {
         let last = points.last().ok_or_else(missing);
         let reached = last.clone().map(|point| point.x as f64);
         let bytes = results.footprint.iter().find(|entry| entry.mode == held);
-        let bytes = bytes.map(|entry| entry.bytes as f64 / KIB).ok_or_else(missing);
+        let unread =
+            || format!("{held} was not measured, or its memory cannot be read by this user");
+        let bytes = bytes.map(|entry| entry.bytes as f64 / KIB).ok_or_else(unread);
         // Against few alive, in the same place and by the same rounds.
         let slower = points
             .first()

@@ -37,7 +37,7 @@ pub(crate) fn bench(args: &BenchArgs) -> Result<Exit, Exit> {
         Ok(results) => results,
         Err(Stopped) => {
             let signal = watcher.interrupts.signal().unwrap_or(2);
-            exit::say(&interrupt::notice(signal));
+            exit::say(&format!("interrupted by {}", interrupt::name(signal)));
             return Err(Exit::signal(signal));
         }
     };

@@ -71,6 +71,10 @@ impl Interrupts {
 
 /// What to tell the user about `signal`, and what it did.
 pub(crate) fn notice(signal: i32, done: &str) -> String {
-    let name = signal_name(signal).unwrap_or("a signal");
-    format!("interrupted by {name}: {done}")
+    format!("interrupted by {}: {done}", name(signal))
+}
+
+/// The name of `signal`.
+pub(crate) fn name(signal: i32) -> &'static str {
+    signal_name(signal).unwrap_or("a signal")
 }
