@@ -56,7 +56,7 @@
 //! |---|---|---|
 //! | `namespace` | yes | `NamespaceSandbox`: native programs behind Linux namespaces |
 //! | `attacks` | no | [`attacks`]: attempts to break out, to be tried on this host |
-//! | `bench` | no | [`bench`]: isolation modes side by side on this machine; brings in both backends |
+//! | `bench` | no | [`bench`](mod@bench): isolation modes side by side on this machine; brings in both backends |
 //! | `wasm` | yes | `WasmSandbox`: WebAssembly modules and components ([`manual::wasm`]), brings in wasmtime; `wasm`: calls of their functions ([`manual::plugins`]); `runtime`: Python and JavaScript source ([`manual::runtimes`]) |
 //!
 //! A feature adds names and never changes what others do. Without any backend [`auto`] answers

@@ -20,7 +20,7 @@
 //! | [`which_hosts`] | what a host must offer, and what is missing without it |
 //! | [`doctor`] | what this host can enforce, and what to do about the rest |
 //! | [`attacks`] | trying to break out, on this host |
-//! | [`bench`] | what isolation costs on this machine, and what it is worth |
+//! | [`bench`](mod@bench) | what isolation costs on this machine, and what it is worth |
 //! | [`containers`] | what works inside a container, and with which options |
 //! | [`compatibility`] | which ordinary programs were compared inside and outside, and where they differ |
 //! | [`conformance`] | what holds on every backend, and where modules differ |
