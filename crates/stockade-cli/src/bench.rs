@@ -28,7 +28,7 @@ pub(crate) fn bench(args: &BenchArgs) -> Result<Exit, Exit> {
         Interrupts::listen().map_err(|error| exit::failed(&Error::new(ErrorKind::Io, error)))?;
     let watcher = Watcher { bar: bar(), interrupts };
     if io::stderr().is_terminal() {
-        let time = if args.quick { "less than half a minute" } else { "some minutes" };
+        let time = if args.quick { "less than half a minute" } else { "two to six minutes" };
         exit::say(&format!("measuring takes {time}; the machine should have nothing else to do"));
     }
     let outcome = bench::measure(&options(args), &watcher);
@@ -102,7 +102,7 @@ fn bar() -> ProgressBar {
     if !io::stderr().is_terminal() {
         return ProgressBar::hidden();
     }
-    let style = ProgressStyle::with_template("{bar:30} {percent:>3}%  {msg}");
+    let style = ProgressStyle::with_template("{bar:30} {percent:>3}%  {msg}, {eta} left");
     let bar = ProgressBar::new(1);
     bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
     bar
@@ -117,6 +117,7 @@ impl Progress for Watcher {
         self.bar.set_position(done as u64);
         if self.bar.message() != part {
             self.bar.set_message(part.to_owned());
+            self.bar.reset_eta();
         }
         Ok(())
     }
