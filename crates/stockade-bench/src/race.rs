@@ -102,8 +102,9 @@ pub(crate) fn race(
     let rounds = session.rounds();
     let budget = BUDGET[usize::from(session.options.quick)];
     let mut turns = Vec::with_capacity(entrants.len());
+    let all = entrants.len();
     for (index, entrant) in entrants.iter_mut().enumerate() {
-        session.progress.at(&format!("{part}: warming up"), index, rounds)?;
+        session.progress.at(&format!("{part}: warming up"), index, all)?;
         turns.push(warm_up(entrant, rounds, budget));
     }
     let helpers = |entrants: &[Entrant<'_>]| -> Vec<Option<u64>> {
