@@ -77,6 +77,9 @@ fn run() -> Result<(), Failure> {
     verdict(&series)
 }
 
+/// Most sets of cgroups that a warden makes ahead.
+const MADE_AHEAD: u64 = 8;
+
 /// Waits until only the wardens are left beneath this process, and sandboxes that wait for a start.
 fn settle(backend: &NamespaceSandbox) -> Result<(), Failure> {
     let (mut left, mut last) = (Vec::new(), None);
@@ -88,7 +91,8 @@ fn settle(backend: &NamespaceSandbox) -> Result<(), Failure> {
         let same = std::mem::replace(&mut last, census) == census;
         // A sandbox that waits is an init and what will be its program.
         let all_wait = |census: &Census| census.waiting * 2 == left.len() as u64;
-        same && census.is_some_and(|census| census.runs == 0 && all_wait(&census))
+        let no_used = |census: &Census| census.groups <= census.waiting + MADE_AHEAD;
+        same && census.is_some_and(|it| it.runs == 0 && all_wait(&it) && no_used(&it))
     });
     match idle {
         Some(_) => Ok(()),

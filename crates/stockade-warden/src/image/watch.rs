@@ -125,6 +125,11 @@ impl State {
         if bounded && (resident > limit || (counts_twice && weigh_at <= now)) {
             let begun = sys::now();
             seen = sample::take(home, init, Sum::Proportional(limit));
+            if seen.held > limit && seen.processes > 1 {
+                // One process after the other was looked at. What one forked in between counts whole
+                // for the parent, which was alone then, and in part for each child.
+                seen = sample::take(home, init, Sum::Proportional(limit));
+            }
             weigh_at = now + (sys::now() - begun) * PEAK_SHARE;
             board.raise(Word::PeakMemory, seen.held);
         } else if !counts_twice {
