@@ -14,7 +14,7 @@ struct Need {
     found: fn() -> bool,
 }
 
-const NEEDS: [Need; 5] = [
+const NEEDS: [Need; 6] = [
     Need {
         what: "a C compiler `cc` that links static programs",
         packages: &["gcc", "libc6-dev"],
@@ -27,6 +27,7 @@ const NEEDS: [Need; 5] = [
     },
     Need { what: "/usr/bin/python3", packages: &["python3"], found: has_python },
     Need { what: "bubblewrap's `bwrap`", packages: &["bubblewrap"], found: has_bubblewrap },
+    Need { what: "cpio", packages: &["cpio"], found: has_cpio },
     Need { what: host::STRESS, packages: &["stress-ng"], found: host::has_stress },
 ];
 
@@ -66,7 +67,9 @@ pub(crate) fn for_machine() -> Outcome {
 /// Checks what all commands need; installs what is missing where it may.
 pub(crate) fn run() -> Outcome {
     provide(&NEEDS)?;
-    println!("setup: cargo, cc -static, clang for WASI, python3, bubblewrap and stress-ng found");
+    println!(
+        "setup: cargo, cc -static, clang for WASI, python3, bubblewrap, cpio and stress-ng found"
+    );
     Ok(())
 }
 
@@ -145,6 +148,10 @@ fn compiles(words: &[&str]) -> bool {
     // The verdict stands even when the folder cannot be removed.
     let _ = fs::remove_dir_all(&folder);
     works
+}
+
+fn has_cpio() -> bool {
+    has("cpio")
 }
 
 fn has_bubblewrap() -> bool {
