@@ -6,8 +6,9 @@ mount -t devtmpfs dev /dev
 mount -t proc proc /proc
 mount -t sysfs sysfs /sys
 mount -t cgroup2 cgroup2 /sys/fs/cgroup
-mkdir /dev/shm
+mkdir -p /dev/shm /dev/pts
 mount -t tmpfs shm /dev/shm
+mount -t devpts -o ptmxmode=0666 pts /dev/pts
 stty -F /dev/ttyS1 raw
 exec </dev/null >/dev/ttyS1 2>&1
 # However the tests go, and whether or not somebody waits for them.
