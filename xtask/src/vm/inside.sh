@@ -86,8 +86,8 @@ tier=bare STOCKADE_TEST_EXPECT=userns,landlock
 echo "==> tier $tier"
 group bare ''
 as tester '/tests/stockade doctor'
-# Bursts have been in the tiers above, and to sample each run is slow here.
-run tester stockade-namespace-it --skip bursts::
+# Bursts and what waits have been in the tiers above, and to sample each run is slow here.
+run tester stockade-namespace-it --skip bursts:: --skip conformance_warm::
 attack tester
 
 # The last tiers are managed.sh's.
