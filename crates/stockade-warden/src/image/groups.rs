@@ -16,7 +16,7 @@ pub struct Groups {
     count: usize,
     parents: [Fd; MAX_GROUPS],
     dirs: [Fd; MAX_GROUPS],
-    /// `cgroup.procs`, open for writing, of those on a version-1 hierarchy.
+    /// `tasks`, open for writing, of those on a version-1 hierarchy.
     joins: [Fd; MAX_GROUPS],
     /// The directory on the version-2 hierarchy, for a child to be born in.
     pub unified: Fd,
@@ -71,7 +71,7 @@ impl Groups {
             if group.unified {
                 self.unified = self.dirs[at];
             } else {
-                self.joins[at] = sys::open_at(self.dirs[at], b"cgroup.procs\0", O_WRONLY, 0)?;
+                self.joins[at] = sys::open_at(self.dirs[at], b"tasks\0", O_WRONLY, 0)?;
             }
         }
         self.write_limits(plan)?;
@@ -109,7 +109,8 @@ impl Groups {
         self.dirs.get(index as usize).copied().unwrap_or(-1)
     }
 
-    /// Moves the calling process into the version-1 groups.
+    /// Moves the calling process into the version-1 groups. It has one thread, and a thread that
+    /// moves itself holds up nobody and waits for nobody, as a whole process would.
     pub fn join(&self) -> Result<()> {
         self.joins.iter().filter(|fd| **fd != 0).try_for_each(|fd| sys::write(*fd, b"0").map(drop))
     }
