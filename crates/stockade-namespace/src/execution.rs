@@ -133,7 +133,7 @@ impl NamespaceExecution {
         let run = Arc::new(Lifeline {
             socket: ends.socket,
             over: AtomicBool::new(false),
-            owner: std::process::id(),
+            owner: registration.link.owner(),
             link: Arc::downgrade(&registration.link),
         });
         let mut execution = Self {
@@ -147,11 +147,11 @@ impl NamespaceExecution {
             still_running: None,
             stdin_guard: None,
         };
-        match (stdio.stdin, ends.stdin) {
-            (Input::Streamed, Some(pipe)) => execution.stream_input(pipe, ends.stdin_guard),
-            (input, pipe) => {
+        match (stdio.stdin, ends.stdin, ends.stdin_guard) {
+            (Input::Streamed, Some(pipe), Some(guard)) => execution.stream_input(pipe, guard),
+            (input, pipe, guard) => {
                 execution.feed = Feed::new(input, pipe);
-                execution.stdin_guard = Some(ends.stdin_guard);
+                execution.stdin_guard = guard;
             }
         }
         execution
@@ -187,8 +187,8 @@ impl NamespaceExecution {
         }
         loop {
             let ready = self.wait_for_news()?;
-            for stream in &mut self.outputs {
-                stream.sink.drain(&mut buffer);
+            for (stream, news) in self.outputs.iter_mut().zip(ready.outputs) {
+                stream.sink.hear(news, &mut buffer);
                 if stream.sink.over() {
                     if !truncates {
                         self.run.stop_for_output();
@@ -224,30 +224,31 @@ impl NamespaceExecution {
     }
 
     fn wait_for_news(&self) -> Result<Ready> {
-        let [stdout, stderr] = &self.outputs;
         let mut fds = Vec::with_capacity(5);
         fds.push(PollFd::new(&self.run.socket, PollFlags::IN));
         let input = self.feed.readable();
         let pipe = self.feed.writable();
-        let mut at = [None; 2];
-        for (place, (fd, flags)) in
-            at.iter_mut().zip([(input, PollFlags::IN), (pipe, PollFlags::OUT)])
-        {
+        let [stdout, stderr] = [&self.outputs[0], &self.outputs[1]].map(|out| out.sink.readable());
+        let mut at = [None; 4];
+        for (place, (fd, flags)) in at.iter_mut().zip([
+            (input, PollFlags::IN),
+            (pipe, PollFlags::OUT),
+            (stdout, PollFlags::IN),
+            (stderr, PollFlags::IN),
+        ]) {
             if let Some(fd) = fd {
                 *place = Some(fds.len());
                 fds.push(PollFd::from_borrowed_fd(fd, flags));
             }
         }
-        for fd in [stdout.sink.readable(), stderr.sink.readable()].into_iter().flatten() {
-            fds.push(PollFd::from_borrowed_fd(fd, PollFlags::IN));
-        }
         wait_nudging(&mut fds, || self.run.nudge())
             .map_err(|errno| Error::new(ErrorKind::Io, io::Error::from(errno)))?;
-        let is_ready = |at: Option<usize>| at.is_some_and(|at| !fds[at].revents().is_empty());
+        let news = at.map(|at| at.map_or(PollFlags::empty(), |at| fds[at].revents()));
         Ok(Ready {
             board: !fds[0].revents().is_empty(),
-            input: is_ready(at[0]),
-            pipe: is_ready(at[1]),
+            input: !news[0].is_empty(),
+            pipe: !news[1].is_empty(),
+            outputs: [news[2], news[3]],
         })
     }
 
@@ -301,6 +302,7 @@ struct Ready {
     board: bool,
     input: bool,
     pipe: bool,
+    outputs: [PollFlags; 2],
 }
 
 impl Execution for NamespaceExecution {

@@ -40,7 +40,7 @@ impl Registration {
 
 impl Registration {
     /// Starts a run of the plan with these ends of its streams.
-    pub(crate) fn start(&self, fds: &[BorrowedFd<'_>; 4]) -> std::result::Result<(), LinkError> {
+    pub(crate) fn start(&self, fds: &[BorrowedFd<'_>]) -> std::result::Result<(), LinkError> {
         self.link.start(self.plan, fds)
     }
 

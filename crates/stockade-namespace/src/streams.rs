@@ -6,7 +6,6 @@ mod sink;
 
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
-use rustix::fs::{OFlags, fcntl_getfl, fcntl_setfl};
 use rustix::io::Result;
 use rustix::net::{AddressFamily, SocketFlags, SocketType, socketpair};
 use rustix::pipe::{PipeFlags, pipe_with};
@@ -28,8 +27,9 @@ pub(crate) fn now() -> u64 {
 pub(crate) struct Ends {
     pub(crate) socket: OwnedFd,
     pub(crate) stdin: Option<OwnedFd>,
-    /// The program's end of its input. The host keeps it, so that writing never raises SIGPIPE.
-    pub(crate) stdin_guard: OwnedFd,
+    /// The program's end of an input that there is something to write to. The host keeps it, so
+    /// that writing never raises SIGPIPE.
+    pub(crate) stdin_guard: Option<OwnedFd>,
     pub(crate) outputs: [OwnedFd; 2],
 }
 
@@ -41,24 +41,19 @@ pub(crate) struct GuestEnds {
 }
 
 impl Ends {
-    /// Makes a socket and three pipes. Input that is empty has ended when this returns.
+    /// Makes a socket and the pipes. Input that is empty has none: the warden makes one that has
+    /// ended. Pipes do not wait; the program's ends of them will, before it runs.
     pub(crate) fn open(input: &Input) -> Result<(Self, GuestEnds)> {
         let kind = SocketType::SEQPACKET;
         let (socket, guest_socket) =
             socketpair(AddressFamily::UNIX, kind, SocketFlags::CLOEXEC, None)?;
-        let (stdin_guard, stdin) = pipe_with(PipeFlags::CLOEXEC)?;
-        let (stdout, guest_stdout) = pipe_with(PipeFlags::CLOEXEC)?;
-        let (stderr, guest_stderr) = pipe_with(PipeFlags::CLOEXEC)?;
-        // Only the host's ends: each end of a pipe has flags of its own.
-        set_nonblocking(&stdout)?;
-        set_nonblocking(&stderr)?;
-        let stdin = match input {
-            Input::Empty => None,
-            _ => {
-                set_nonblocking(&stdin)?;
-                Some(stdin)
-            }
+        let pipe = || pipe_with(PipeFlags::CLOEXEC | PipeFlags::NONBLOCK);
+        let (stdin_guard, stdin) = match input {
+            Input::Empty => (None, None),
+            _ => pipe().map(|(guard, stdin)| (Some(guard), Some(stdin)))?,
         };
+        let (stdout, guest_stdout) = pipe()?;
+        let (stderr, guest_stderr) = pipe()?;
         let ends = Self { socket, stdin, stdin_guard, outputs: [stdout, stderr] };
         let guest = GuestEnds { socket: guest_socket, outputs: [guest_stdout, guest_stderr] };
         Ok((ends, guest))
@@ -67,12 +62,9 @@ impl Ends {
 
 impl GuestEnds {
     /// What the warden is given, in the order it expects.
-    pub(crate) fn all<'a>(&'a self, ends: &'a Ends) -> [BorrowedFd<'a>; 4] {
+    pub(crate) fn all<'a>(&'a self, ends: &'a Ends) -> Vec<BorrowedFd<'a>> {
         let [stdout, stderr] = &self.outputs;
-        [self.socket.as_fd(), ends.stdin_guard.as_fd(), stdout.as_fd(), stderr.as_fd()]
+        let ends = [Some(&self.socket), Some(stdout), Some(stderr), ends.stdin_guard.as_ref()];
+        ends.into_iter().flatten().map(AsFd::as_fd).collect()
     }
-}
-
-fn set_nonblocking(fd: &OwnedFd) -> Result<()> {
-    fcntl_setfl(fd, fcntl_getfl(fd)? | OFlags::NONBLOCK)
 }

@@ -2,6 +2,7 @@
 
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
+use rustix::event::PollFlags;
 use rustix::io::Errno;
 
 /// How much is read at once; as much as a pipe holds.
@@ -49,13 +50,22 @@ impl Sink {
         self.kept
     }
 
+    /// Does what poll(2) says there is to do: reads, or takes note of the end.
+    pub(crate) fn hear(&mut self, news: PollFlags, buffer: &mut Vec<u8>) {
+        if news.contains(PollFlags::IN) {
+            self.drain(buffer);
+        } else if !news.is_empty() {
+            self.pipe = None;
+        }
+    }
+
     /// Reads what is there, but no further than one byte beyond the limit unless the rest is to be
     /// dropped: then the limit is known to be passed at exactly that byte.
     pub(crate) fn drain(&mut self, buffer: &mut Vec<u8>) {
-        buffer.resize(CHUNK, 0);
         // Bounded, so that the other streams and the report get their turn.
         for _ in 0..CHUNKS_AT_ONCE {
             let Some(pipe) = &self.pipe else { return };
+            buffer.reserve(CHUNK);
             let mut room = CHUNK;
             if let Some(limit) = self.limit.filter(|_| !self.drop_rest) {
                 let left = limit.saturating_add(1).saturating_sub(self.seen);
@@ -64,9 +74,9 @@ impl Sink {
                     return;
                 }
             }
-            match rustix::io::read(pipe, &mut buffer[..room]) {
-                Ok(0) => self.pipe = None,
-                Ok(len) => self.take(&buffer[..len]),
+            match rustix::io::read(pipe, &mut buffer.spare_capacity_mut()[..room]) {
+                Ok(([], _)) => self.pipe = None,
+                Ok((bytes, _)) => self.take(bytes),
                 Err(Errno::INTR) => {}
                 Err(Errno::AGAIN) => return,
                 Err(_) => self.pipe = None,

@@ -232,6 +232,11 @@ impl Link {
         self.lost.load(Ordering::Acquire) || self.owner != std::process::id()
     }
 
+    /// The process it belongs to.
+    pub(crate) fn owner(&self) -> u32 {
+        self.owner
+    }
+
     /// Notes that the warden is gone.
     pub(crate) fn lose(&self) {
         self.lost.store(true, Ordering::Release);
@@ -344,7 +349,7 @@ impl Link {
     }
 
     /// Starts a run; everything else about it comes through `fds[0]`'s other end.
-    pub(crate) fn start(&self, plan: usize, fds: &[BorrowedFd<'_>; 4]) -> Result<(), LinkError> {
+    pub(crate) fn start(&self, plan: usize, fds: &[BorrowedFd<'_>]) -> Result<(), LinkError> {
         let mut packet = packet(Operation::Start);
         packet[2] = plan as u64;
         self.noting_loss(self.send(&packet, fds))

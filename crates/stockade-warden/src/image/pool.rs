@@ -341,9 +341,7 @@ impl Ends {
         for pipe in &mut self.pipes {
             *pipe = sys::pipe()?;
         }
-        let [input, output, error] = self.pipes;
-        // Only the host's ends: each end of a pipe has flags of its own.
-        [input[1], output[0], error[0]].into_iter().try_for_each(sys::set_nonblocking)
+        Ok(())
     }
 
     /// The program's standard streams.

@@ -57,11 +57,11 @@ pub struct Taken {
 impl State {
     /// Starts a run. Every answer goes to the run's own socket.
     pub fn start(&mut self, plan: u64, fds: &[Fd]) {
-        let &[socket, stdin, stdout, stderr] = fds else {
-            fds.iter().for_each(|fd| sys::close(*fd));
-            return;
+        let (socket, mut streams) = match *fds {
+            [socket, stdout, stderr] => (socket, [0, stdout, stderr]),
+            [socket, stdout, stderr, stdin] => (socket, [stdin, stdout, stderr]),
+            _ => return fds.iter().for_each(|fd| sys::close(*fd)),
         };
-        let streams = [stdin, stdout, stderr];
         let requested = sys::now();
         let free = self.runs.iter().position(|run| !run.live);
         // Without a free place there is no board either; the closed socket tells the host.
@@ -69,10 +69,12 @@ impl State {
             let board = self.board(index);
             board.reset();
             board.set(Word::TimeRequest, requested);
-            board.begin(Step::Decode);
+            board.begin(Step::Streams);
             let plan = usize::try_from(plan).unwrap_or(MAX_PLANS);
             let mut taken = Taken { run: index, plan, slot: None, groups: Groups::NONE };
-            if let Err(errno) = self.launch(&mut taken, socket, streams, Place::NONE) {
+            let launched = give_input(&mut streams)
+                .and_then(|()| self.launch(&mut taken, socket, streams, Place::NONE));
+            if let Err(errno) = launched {
                 board.fail(errno);
                 board.report(socket);
                 self.give_back(taken);
@@ -81,7 +83,7 @@ impl State {
         } else {
             sys::close(socket);
         }
-        streams.into_iter().for_each(sys::close);
+        streams.into_iter().filter(|fd| *fd != 0).for_each(sys::close);
     }
 
     pub fn give_back(&mut self, taken: Taken) {
@@ -100,6 +102,7 @@ impl State {
         place: Place,
     ) -> Result<()> {
         let board = self.board(taken.run);
+        board.begin(Step::Decode);
         let entry = self.plans.get(taken.plan).ok_or(Errno::EPROTO)?;
         let plan = entry.plan().ok_or(Errno::EPROTO)?;
         let vectors = entry.vectors();
@@ -318,6 +321,14 @@ impl State {
 
     /// How many places for runs there are.
     pub const PLACES: usize = MAX_RUNS;
+}
+
+/// Has a program without input read the end of it.
+fn give_input(streams: &mut [Fd; 3]) -> Result<()> {
+    if streams[0] == 0 {
+        streams[0] = sys::ended_pipe()?;
+    }
+    Ok(())
 }
 
 /// A sandbox that was just cloned.

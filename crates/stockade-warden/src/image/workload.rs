@@ -64,6 +64,8 @@ fn settle_in(birth: &Birth) -> Result<()> {
     board.begin(Step::Streams);
     for (target, stream) in birth.streams.into_iter().enumerate() {
         sys::dup_onto(stream, target as sys::Fd)?;
+        // The host's ends never wait. Each end of a pipe has flags of its own.
+        sys::set_blocking(target as sys::Fd)?;
     }
     sys::close_on_exec_from(3)?;
     board.begin(Step::WorkDir);

@@ -39,7 +39,7 @@ pub enum Operation {
     /// Forget a plan. Word 2: its number. Not replied to.
     DropPlan,
     /// Start a run. Word 2: the plan's number. Descriptors: the run's socket, then the program's
-    /// ends of standard input, output and error. The answer is the run's board, on its socket.
+    /// ends of standard output, error and input; without the last its input has ended. The answer is the run's board, on its socket.
     Start,
     /// Counts of what is alive. Replied to with [`Census`] fields.
     Census,

@@ -259,13 +259,22 @@ pub fn gate() -> Result<Fd> {
     unsafe { plain(nr::EVENTFD2, [0, 0o2_000_001]) }.map(|fd| fd as Fd)
 }
 
-/// A pipe: its reading end, then its writing end.
+/// A pipe whose ends do not wait: the one to read, then the one to write.
 pub fn pipe() -> Result<[Fd; 2]> {
     const O_CLOEXEC: usize = 0o2_000_000;
+    const O_NONBLOCK: usize = 0o4_000;
     let mut fds = [0; 2];
+    let args = [fds.as_mut_ptr() as usize, O_CLOEXEC | O_NONBLOCK, 0, 0, 0, 0];
     // SAFETY: writes two descriptors.
-    unsafe { call(nr::PIPE2, [fds.as_mut_ptr() as usize, O_CLOEXEC, 0, 0, 0, 0]) }?;
+    unsafe { call(nr::PIPE2, args) }?;
     Ok(fds)
+}
+
+/// The reading end of a pipe that nobody will write to.
+pub fn ended_pipe() -> Result<Fd> {
+    let [reader, writer] = pipe()?;
+    close(writer);
+    Ok(reader)
 }
 
 /// Another descriptor of the same file.
@@ -275,15 +284,11 @@ pub fn duplicate(fd: Fd) -> Result<Fd> {
     unsafe { plain(nr::FCNTL, [fd as usize, F_DUPFD_CLOEXEC, 3]) }.map(|fd| fd as Fd)
 }
 
-/// Has reads and writes of a descriptor never wait.
-pub fn set_nonblocking(fd: Fd) -> Result<()> {
-    const F_GETFL: usize = 3;
+/// Has reads and writes of a pipe's end wait.
+pub fn set_blocking(fd: Fd) -> Result<()> {
     const F_SETFL: usize = 4;
-    const O_NONBLOCK: usize = 0o4_000;
     // SAFETY: takes numbers.
-    let flags = unsafe { plain(nr::FCNTL, [fd as usize, F_GETFL]) }?;
-    // SAFETY: takes numbers.
-    unsafe { plain(nr::FCNTL, [fd as usize, F_SETFL, flags | O_NONBLOCK]) }.map(drop)
+    unsafe { plain(nr::FCNTL, [fd as usize, F_SETFL, 0]) }.map(drop)
 }
 
 /// An epoll event as the kernel lays it out.
