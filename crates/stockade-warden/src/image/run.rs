@@ -281,10 +281,12 @@ impl State {
             self.account(board, &groups, plan, &reaped);
             board.report(socket);
         }
-        // Its end would otherwise be told of again, and taken for that of the place's next run.
-        sys::epoll_remove(self.epoll, socket);
-        [socket, pidfd].into_iter().for_each(sys::close);
-        watches.into_iter().filter(|fd| *fd != 0).for_each(sys::close);
+        // What was cloned meanwhile has copies. As long as those live, epoll(7) would tell of the end
+        // again and again, and it would be taken for that of the place's next run.
+        for fd in [socket, pidfd].into_iter().chain(watches).filter(|fd| *fd != 0) {
+            sys::epoll_remove(self.epoll, fd);
+            sys::close(fd);
+        }
         self.slots.release(slot);
         self.bury(groups);
         self.leave_plan(plan_index);
