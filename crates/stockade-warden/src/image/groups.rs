@@ -2,10 +2,12 @@
 
 use crate::board::Board;
 use crate::settle::Home;
-use crate::sys::{self, Errno, Fd, O_DIRECTORY, O_PATH, O_WRONLY, Result};
+use crate::sys::{
+    self, EPOLLIN, EPOLLPRI, Errno, Fd, O_DIRECTORY, O_PATH, O_RDONLY, O_WRONLY, Result,
+};
 use crate::text::{self, Text};
 use crate::wire::board::Word;
-use crate::wire::plan::{Counter, Group, Plan, Section, Write, when};
+use crate::wire::plan::{Counter, Group, Plan, Section, Watch, Write, when};
 use crate::wire::request::MAX_GROUPS;
 
 /// One cgroup per hierarchy that a plan uses.
@@ -20,10 +22,15 @@ pub struct Groups {
     joins: [Fd; MAX_GROUPS],
     /// The directory on the version-2 hierarchy, for a child to be born in.
     pub unified: Fd,
+    /// What tells of a limit: what is polled and for which events, and the file that an event
+    /// descriptor stands for, on version 1.
+    watches: [(Fd, u32, Fd); MAX_WATCHES],
     /// What was read back after the limits were written: board word and value.
     read_back: [(usize, u64); MAX_READ_BACK],
 }
 
+/// Most files that tell of a limit.
+const MAX_WATCHES: usize = 4;
 /// Most limits that are read back.
 const MAX_READ_BACK: usize = 8;
 
@@ -39,6 +46,7 @@ impl Groups {
         dirs: [0; MAX_GROUPS],
         joins: [0; MAX_GROUPS],
         unified: 0,
+        watches: [(0, 0, 0); MAX_WATCHES],
         read_back: [(0, 0); MAX_READ_BACK],
     };
 
@@ -75,6 +83,12 @@ impl Groups {
             }
         }
         self.write_limits(plan)?;
+        let mut records = plan.records(Section::Watches);
+        for at in 0..MAX_WATCHES {
+            let Some(watch) = Watch::next(&mut records) else { break };
+            // Without it, the limit is still looked at now and then.
+            self.watches[at] = self.watch(&watch).unwrap_or((0, 0, 0));
+        }
         let mut values = [(0, 0); MAX_READ_BACK];
         let mut places = values.iter_mut();
         self.each_counter(plan, when::START, |word, value| {
@@ -103,6 +117,29 @@ impl Groups {
             }
         }
         Ok(())
+    }
+
+    /// Makes a file that tells of a limit ready to be polled.
+    fn watch(&self, watch: &Watch<'_>) -> Result<(Fd, u32, Fd)> {
+        let file = self.open(watch.group, watch.file, O_RDONLY)?;
+        if !watch.eventfd {
+            // A file that was never read counts as changed.
+            let _ = sys::read_start(file, &mut [0; 256]);
+            return Ok((file, EPOLLPRI, 0));
+        }
+        let event = sys::event_fd().inspect_err(|_| sys::close(file))?;
+        let text = Text::<48>::new().number(event as u64).push(b" ").number(file as u64);
+        if let Ok(control) = self.open(watch.group, b"cgroup.event_control\0", O_WRONLY) {
+            let _ = sys::write(control, text.bytes());
+            sys::close(control);
+        }
+        Ok((event, EPOLLIN, file))
+    }
+
+    /// What tells of a limit, and for which events it is polled.
+    pub fn watches(&self) -> impl Iterator<Item = (Fd, u32)> {
+        let watches = self.watches.into_iter().map(|(fd, events, _)| (fd, events));
+        watches.filter(|(fd, _)| *fd != 0)
     }
 
     fn dir(&self, index: u32) -> Fd {
@@ -163,6 +200,9 @@ impl Groups {
     pub fn remove(&mut self) -> Result<()> {
         let name = name(self.id);
         let mut result = Ok(());
+        for (fd, _, file) in core::mem::take(&mut self.watches) {
+            [fd, file].into_iter().filter(|fd| *fd != 0).for_each(sys::close);
+        }
         for at in 0..self.count {
             for fd in [self.dirs[at], self.joins[at]] {
                 if fd != 0 {

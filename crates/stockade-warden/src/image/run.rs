@@ -8,15 +8,11 @@ use crate::setup::{self, Birth};
 use crate::slots::Slots;
 use crate::sys::{
     self, CLONE_NEWIPC, CLONE_NEWNET, CLONE_NEWNS, CLONE_NEWPID, CLONE_NEWUTS, Cloned, EPOLLET,
-    EPOLLIN, EPOLLPRI, Errno, Fd, O_RDONLY, Result,
+    EPOLLIN, Errno, Fd, Result,
 };
-use crate::text::Text;
 use crate::wire::board::{Step, Word};
-use crate::wire::plan::{Bind, MAX_BINDS, Net, Number, Plan, Section, Watch, when};
+use crate::wire::plan::{Bind, MAX_BINDS, Net, Number, Plan, Section, when};
 use crate::wire::request::{MAX_PLANS, MAX_RUNS};
-
-/// Most files that tell of a limit.
-pub const MAX_WATCHES: usize = 4;
 
 /// One run.
 pub struct Run {
@@ -30,8 +26,6 @@ pub struct Run {
     pub pidfd: Fd,
     socket: Fd,
     pub groups: Groups,
-    /// What is polled, and for the version-1 memory event the file it comes from.
-    watches: [Fd; MAX_WATCHES * 2],
     pub started: u64,
     /// When the wall clock limit ends it; 0 for never.
     pub wall_at: u64,
@@ -201,10 +195,12 @@ impl State {
     fn adopt(&mut self, taken: &Taken, plan: Plan<'_>, socket: Fd, child: Child) {
         let Child { pid: init, pidfd, place } = child;
         let requested = self.board(taken.run).get(Word::TimeRequest);
-        let watches = self.watch(taken.run, plan, &taken.groups);
         let _ = sys::epoll_add(self.epoll, pidfd, EPOLLIN, key(PIDFD, taken.run));
         // Nothing but its end is of interest: init may not be able to hear it yet.
         let _ = sys::epoll_add(self.epoll, socket, EPOLLET, key(SOCKET, taken.run));
+        for (index, (fd, events)) in taken.groups.watches().enumerate() {
+            let _ = sys::epoll_add(self.epoll, fd, events, key(WATCH + index as u64, taken.run));
+        }
         if let Some(entry) = self.plans.get_mut(taken.plan) {
             entry.runs += 1;
         }
@@ -218,7 +214,6 @@ impl State {
                 pidfd,
                 socket,
                 groups: taken.groups,
-                watches,
                 started: 0,
                 wall_at: 0,
                 check_at: 0,
@@ -236,35 +231,6 @@ impl State {
         self.wants_spare = taken.plan + 1;
     }
 
-    /// Polls the files that tell of a limit.
-    fn watch(&self, run: usize, plan: Plan<'_>, groups: &Groups) -> [Fd; MAX_WATCHES * 2] {
-        let mut fds = [0; MAX_WATCHES * 2];
-        let mut records = plan.records(Section::Watches);
-        for index in 0..MAX_WATCHES {
-            let Some(watch) = Watch::next(&mut records) else { break };
-            let Ok(file) = groups.open(watch.group, watch.file, O_RDONLY) else { continue };
-            let data = key(WATCH + index as u64, run);
-            if !watch.eventfd {
-                fds[index * 2] = file;
-                // A file that was never read counts as changed.
-                let _ = sys::read_start(file, &mut [0; 256]);
-                let _ = sys::epoll_add(self.epoll, file, EPOLLPRI, data);
-                continue;
-            }
-            fds[index * 2 + 1] = file;
-            let Ok(event) = sys::event_fd() else { continue };
-            fds[index * 2] = event;
-            let text = Text::<48>::new().number(event as u64).push(b" ").number(file as u64);
-            if let Ok(control) = groups.open(watch.group, b"cgroup.event_control\0", sys::O_WRONLY)
-            {
-                let _ = sys::write(control, text.bytes());
-                sys::close(control);
-            }
-            let _ = sys::epoll_add(self.epoll, event, EPOLLIN, data);
-        }
-        fds
-    }
-
     /// Cleans up after a sandbox whose init has ended, and reports if init could not.
     pub fn finish(&mut self, index: usize) {
         let board = self.board(index);
@@ -272,7 +238,7 @@ impl State {
         let Ok(Some(reaped)) = sys::reap(run.init, false) else { return };
         run.live = false;
         let (plan_index, slot, groups) = (run.plan, run.slot, run.groups);
-        let (socket, pidfd, watches) = (run.socket, run.pidfd, run.watches);
+        let (socket, pidfd) = (run.socket, run.pidfd);
         let place = core::mem::replace(&mut run.place, Place::NONE);
         run.groups = Groups::NONE;
         self.live -= 1;
@@ -283,10 +249,10 @@ impl State {
         }
         // What was cloned meanwhile has copies. As long as those live, epoll(7) would tell of the end
         // again and again, and it would be taken for that of the place's next run.
-        for fd in [socket, pidfd].into_iter().chain(watches).filter(|fd| *fd != 0) {
+        for fd in [socket, pidfd].into_iter().chain(groups.watches().map(|(fd, _)| fd)) {
             sys::epoll_remove(self.epoll, fd);
-            sys::close(fd);
         }
+        [socket, pidfd].into_iter().for_each(sys::close);
         self.slots.release(slot);
         self.bury(groups);
         self.leave_plan(plan_index);
@@ -352,7 +318,7 @@ impl Run {
 
     /// Takes note of an alarm, so that it does not ring again for the same event.
     pub fn quiet(&self, watch: usize) {
-        let Some(fd) = self.watches.get(watch * 2).copied().filter(|fd| *fd != 0) else { return };
+        let Some((fd, _)) = self.groups.watches().nth(watch) else { return };
         // A pollable file is re-armed by reading it from the start; an event by reading its count.
         let _ = sys::read_start(fd, &mut [0; 256]);
     }

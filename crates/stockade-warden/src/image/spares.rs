@@ -25,18 +25,14 @@ pub struct Spares {
 
 impl Spare {
     fn suits(&self, plan: Plan<'_>) -> bool {
-        let [groups, writes] = recipe(plan);
         let stored = self.recipe.get(..self.len).unwrap_or(&[]);
-        self.groups.id != 0
-            && stored.len() == groups.len() + writes.len()
-            && stored.starts_with(groups)
-            && stored.ends_with(writes)
+        self.groups.id != 0 && stored.iter().eq(recipe(plan).into_iter().flatten())
     }
 }
 
 /// What groups are made from; two plans with the same recipe can use the same groups.
-fn recipe(plan: Plan<'_>) -> [&[u8]; 2] {
-    [plan.section(Section::Groups), plan.section(Section::Writes)]
+fn recipe(plan: Plan<'_>) -> [&[u8]; 3] {
+    [Section::Groups, Section::Writes, Section::Watches].map(|section| plan.section(section))
 }
 
 impl Spares {
@@ -53,15 +49,15 @@ impl Spares {
 
     /// Keeps groups that were made for `plan`; gives back what has to go for them.
     pub fn keep(&mut self, plan: Plan<'_>, groups: Groups) -> Groups {
-        let [first, second] = recipe(plan);
-        let len = first.len() + second.len();
+        let len = recipe(plan).into_iter().map(<[u8]>::len).sum();
         let place = self.all.iter().position(|spare| spare.groups.id == 0).unwrap_or_else(|| {
             self.oldest = (self.oldest + 1) % KEPT;
             self.oldest
         });
         let Some(spare) = self.all.get_mut(place).filter(|_| len <= RECIPE) else { return groups };
-        spare.recipe[..first.len()].copy_from_slice(first);
-        spare.recipe[first.len()..len].copy_from_slice(second);
+        for (place, byte) in spare.recipe.iter_mut().zip(recipe(plan).into_iter().flatten()) {
+            *place = *byte;
+        }
         spare.len = len;
         core::mem::replace(&mut spare.groups, groups)
     }
