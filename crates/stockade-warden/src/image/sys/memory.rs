@@ -10,6 +10,7 @@ const MAP_SHARED: usize = 1;
 const MAP_PRIVATE: usize = 2;
 const MAP_ANONYMOUS: usize = 0x20;
 const MAP_NORESERVE: usize = 0x4000;
+const MADV_DONTFORK: usize = 10;
 
 fn map(len: usize, prot: usize, flags: usize, fd: Fd) -> Result<*mut u8> {
     // SAFETY: asks for a new mapping at an address of the kernel's choice.
@@ -22,10 +23,14 @@ fn map(len: usize, prot: usize, flags: usize, fd: Fd) -> Result<*mut u8> {
 /// The implementer promises exactly that.
 pub unsafe trait Zeroed {}
 
-/// A value made of zero bytes, in memory of its own, for the life of the process.
+/// A value made of zero bytes, in memory of its own, for the life of the process. What is cloned has
+/// no such memory: nothing is copied, and whoever reaches for it dies.
 pub fn zeroed<T: Zeroed>() -> Result<&'static mut T> {
     let flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE;
     let at = map(size_of::<T>(), PROT_READ | PROT_WRITE, flags, -1)?;
+    let args = [at as usize, size_of::<T>(), MADV_DONTFORK, 0, 0, 0];
+    // SAFETY: a mapping that was just made; what it holds stays as it is.
+    unsafe { call(nr::MADVISE, args) }?;
     // SAFETY: fresh zero pages, page aligned, never unmapped, handed out once; T: Zeroed.
     Ok(unsafe { &mut *at.cast::<T>() })
 }
