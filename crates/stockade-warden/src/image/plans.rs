@@ -16,6 +16,18 @@ pub struct PlanEntry {
     pub known: bool,
 }
 
+/// Where a plan is in memory.
+#[derive(Clone, Copy)]
+pub struct Memory([Region; 2]);
+
+impl Memory {
+    /// Whether what is cloned from here on has the plan. Only what needs it does: a clone takes longer
+    /// with every mapping.
+    pub fn inherit(self, inherited: bool) -> Result<()> {
+        self.0.iter().try_for_each(|region| region.inherit(inherited))
+    }
+}
+
 impl PlanEntry {
     /// Maps and checks a plan. The file must be sealed, so that it can neither change nor shrink.
     pub fn load(&mut self, file: Fd) -> Result<()> {
@@ -55,8 +67,14 @@ impl PlanEntry {
             }
             at += 1;
         }
+        self.memory().inherit(false)?;
         self.known = true;
         Ok(())
+    }
+
+    /// Where it is.
+    pub fn memory(&self) -> Memory {
+        Memory([self.bytes, self.pointers])
     }
 
     /// The plan. Only an entry that was loaded has one.

@@ -99,7 +99,7 @@ impl State {
         board.begin(Step::Decode);
         let entry = self.plans.get(taken.plan).ok_or(Errno::EPROTO)?;
         let plan = entry.plan().ok_or(Errno::EPROTO)?;
-        let vectors = entry.vectors();
+        let (vectors, memory) = (entry.vectors(), entry.memory());
 
         board.begin(Step::Slot);
         let net = plan.number(Number::Net);
@@ -145,11 +145,15 @@ impl State {
         if net == Net::Loopback as u64 {
             flags |= CLONE_NEWNET;
         }
-        match sys::clone(flags, true, None)? {
-            Cloned::Child => setup::first_process(&birth),
-            Cloned::Parent { pid, pidfd } => {
-                self.adopt(taken, plan, socket, Child { pid, pidfd, place });
-            }
+        memory.inherit(true)?;
+        let cloned = sys::clone(flags, true, None);
+        if let Ok(Cloned::Child) = cloned {
+            setup::first_process(&birth);
+        }
+        // Not having done it only costs time.
+        let _ = memory.inherit(false);
+        if let Cloned::Parent { pid, pidfd } = cloned? {
+            self.adopt(taken, plan, socket, Child { pid, pidfd, place });
         }
         Ok(())
     }

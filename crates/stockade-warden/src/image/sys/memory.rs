@@ -11,10 +11,18 @@ const MAP_PRIVATE: usize = 2;
 const MAP_ANONYMOUS: usize = 0x20;
 const MAP_NORESERVE: usize = 0x4000;
 const MADV_DONTFORK: usize = 10;
+const MADV_DOFORK: usize = 11;
 
 fn map(len: usize, prot: usize, flags: usize, fd: Fd) -> Result<*mut u8> {
     // SAFETY: asks for a new mapping at an address of the kernel's choice.
     unsafe { call(nr::MMAP, [0, len, prot, flags, fd as usize, 0]) }.map(|at| at as *mut u8)
+}
+
+/// Whether what is cloned from here on has a copy of a mapping.
+fn inherit(at: usize, len: usize, inherited: bool) -> Result<()> {
+    let advice = if inherited { MADV_DOFORK } else { MADV_DONTFORK };
+    // SAFETY: what a mapping of this process holds stays as it is.
+    unsafe { call(nr::MADVISE, [at, len, advice, 0, 0, 0]) }.map(drop)
 }
 
 /// Types for which a region of zero bytes is a valid value.
@@ -28,9 +36,7 @@ pub unsafe trait Zeroed {}
 pub fn zeroed<T: Zeroed>() -> Result<&'static mut T> {
     let flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE;
     let at = map(size_of::<T>(), PROT_READ | PROT_WRITE, flags, -1)?;
-    let args = [at as usize, size_of::<T>(), MADV_DONTFORK, 0, 0, 0];
-    // SAFETY: a mapping that was just made; what it holds stays as it is.
-    unsafe { call(nr::MADVISE, args) }?;
+    inherit(at as usize, size_of::<T>(), false)?;
     // SAFETY: fresh zero pages, page aligned, never unmapped, handed out once; T: Zeroed.
     Ok(unsafe { &mut *at.cast::<T>() })
 }
@@ -63,6 +69,11 @@ impl Region {
         let len = (count * 8).max(8);
         let at = map(len, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1)?;
         Ok(Self { at: at as usize, len })
+    }
+
+    /// Whether what is cloned from here on has a copy of it. Copies are not free.
+    pub fn inherit(&self, inherited: bool) -> Result<()> {
+        inherit(self.at, self.len, inherited)
     }
 
     /// The region's bytes. The caller lets go of them before [`Region::release`].
