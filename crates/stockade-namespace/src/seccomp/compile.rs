@@ -1,4 +1,4 @@
-//! Rules to classic BPF: a binary search over ranges of system-call numbers.
+//! Rules to classic BPF: a binary search over clusters of system-call numbers.
 //!
 //! The kernel runs the program for every number when it is installed, to learn which calls are
 //! always allowed, and for the other calls each time. Both cost what the average path costs, so
@@ -65,48 +65,171 @@ pub(super) fn ranges(arch: &Arch, rules: &Rules) -> Vec<Range<'static>> {
 ///
 /// `ranges` is not empty and begins at 0.
 pub(super) fn compile(audit: u32, ranges: &[Range<'_>]) -> Vec<Instruction> {
-    let mut program = vec![
-        plain(LOAD, ARCH),
-        branch(IF_EQUAL, audit, 1, 0),
-        plain(RETURN, Action::KillProcess.code()),
-        plain(LOAD, NUMBER),
-    ];
-    program.extend(tree(ranges));
-    program
+    let mut code = Code::default();
+    let tree = code.tree(&clusters(ranges));
+    // What is pushed last is run first.
+    code.here(tree);
+    code.push(plain(LOAD, NUMBER));
+    code.push(plain(RETURN, Action::KillProcess.code()));
+    code.push(branch(IF_EQUAL, audit, 1, 0));
+    code.push(plain(LOAD, ARCH));
+    code.reversed.reverse();
+    code.reversed
 }
 
-fn tree(ranges: &[Range<'_>]) -> Vec<Instruction> {
-    if let [only] = ranges {
-        return leaf(only.decision);
+/// Consecutive numbers that share a decision, but for a few.
+#[derive(Debug)]
+struct Cluster<'a> {
+    first: u32,
+    decision: Decision<'a>,
+    /// Single numbers, in ascending order.
+    exceptions: Vec<(u32, Decision<'a>)>,
+}
+
+/// Most exceptions of a cluster. Each costs one comparison, where a range in the midst of another
+/// costs two; but they are made one after the other.
+const EXCEPTIONS: usize = 3;
+
+impl<'a> Cluster<'a> {
+    /// These ranges as one cluster, if they are one. Those that are not single numbers agree.
+    fn of(ranges: &[Sized<'a>]) -> Option<Self> {
+        let base = ranges.iter().find(|(_, single)| !single).or(ranges.first())?.0.decision;
+        let exceptions = ranges.iter().filter(|(range, _)| range.decision != base);
+        if exceptions.clone().count() > EXCEPTIONS || exceptions.clone().any(|(_, single)| !single) {
+            return None;
+        }
+        let exceptions = exceptions.map(|(range, _)| (range.first, range.decision)).collect();
+        Some(Self { first: ranges[0].0.first, decision: base, exceptions })
     }
-    let (below, above) = ranges.split_at(ranges.len() / 2);
-    let left = tree(below);
-    let right = tree(above);
-    let mut code = match u8::try_from(left.len()) {
-        Ok(distance) => vec![branch(IF_AT_LEAST, above[0].first, distance, 0)],
-        Err(_) => vec![
-            branch(IF_AT_LEAST, above[0].first, 0, 1),
-            plain(JUMP, u32::try_from(left.len()).unwrap_or(u32::MAX)),
-        ],
-    };
-    code.extend(left);
-    code.extend(right);
-    code
 }
 
-fn leaf(decision: Decision<'_>) -> Vec<Instruction> {
-    match decision {
-        Decision::Always(action) => vec![plain(RETURN, action.code())],
-        Decision::Checked(clauses) => {
-            let mut code = Vec::new();
-            let mut held = None;
-            for clause in clauses {
-                held = append_clause(&mut code, clause, held);
+/// A range, and whether it is a single number.
+type Sized<'a> = (Range<'a>, bool);
+
+fn clusters<'a>(ranges: &[Range<'a>]) -> Vec<Cluster<'a>> {
+    let ends = ranges.iter().skip(1).map(|next| Some(next.first)).chain([None]);
+    let sized = ranges.iter().zip(ends);
+    let sized: Vec<Sized<'a>> =
+        sized.map(|(range, end)| (*range, end == Some(range.first + 1))).collect();
+    let mut clusters = Vec::new();
+    let mut rest = &sized[..];
+    while !rest.is_empty() {
+        let longest = (1..=rest.len()).map_while(|len| Cluster::of(&rest[..len]).map(|it| (len, it)));
+        let (len, cluster) = longest.last().expect("one range is a cluster");
+        clusters.push(cluster);
+        rest = &rest[len..];
+    }
+    clusters
+}
+
+/// A program, the last instruction first: jumps only lead forward, so that what one leads to is there
+/// before it.
+#[derive(Default)]
+struct Code {
+    reversed: Vec<Instruction>,
+    /// Returns that can be jumped to, by their value.
+    returns: Vec<(u32, Place)>,
+}
+
+/// An instruction, counted from the end.
+type Place = usize;
+
+/// How far a branch can lead, less room for what is pushed before it.
+const REACH: usize = u8::MAX as usize - 8;
+
+impl Code {
+    fn push(&mut self, instruction: Instruction) -> Place {
+        self.reversed.push(instruction);
+        self.reversed.len() - 1
+    }
+
+    /// How many instructions the next one has to skip to get to a place.
+    fn distance(&self, to: Place) -> usize {
+        self.reversed.len() - 1 - to
+    }
+
+    /// Decides every number of these clusters.
+    fn tree(&mut self, clusters: &[Cluster<'_>]) -> Place {
+        if let [only] = clusters {
+            return self.cluster(only);
+        }
+        let (below, above) = clusters.split_at(clusters.len() / 2);
+        let right = self.tree(above);
+        let left = self.tree(below);
+        self.branch(IF_AT_LEAST, above[0].first, right, left)
+    }
+
+    fn cluster(&mut self, cluster: &Cluster<'_>) -> Place {
+        let others = self.leaf(cluster.decision);
+        let exceptions: Vec<(u32, Place)> = cluster
+            .exceptions
+            .iter()
+            .map(|(number, decision)| (*number, self.leaf(*decision)))
+            .collect();
+        exceptions.into_iter().rev().fold(others, |next, (number, place)| {
+            self.branch(IF_EQUAL, number, place, next)
+        })
+    }
+
+    fn leaf(&mut self, decision: Decision<'_>) -> Place {
+        match decision {
+            Decision::Always(action) => self.returning(action.code()),
+            Decision::Checked(clauses) => {
+                let code = checks(clauses);
+                self.reversed.extend(code.into_iter().rev());
+                self.reversed.len() - 1
             }
-            code.push(plain(RETURN, Action::Allow.code()));
-            code
         }
     }
+
+    /// A return of this value, one that is there already if it is near.
+    fn returning(&mut self, value: u32) -> Place {
+        let known = self.returns.iter().position(|(known, _)| *known == value);
+        if let Some((_, place)) = known.map(|at| self.returns[at])
+            && self.distance(place) < REACH
+        {
+            return place;
+        }
+        let place = self.push(plain(RETURN, value));
+        match known {
+            Some(at) => self.returns[at].1 = place,
+            None => self.returns.push((value, place)),
+        }
+        place
+    }
+
+    fn branch(&mut self, code: u32, k: u32, holds: Place, fails: Place) -> Place {
+        let [holds, fails] = [holds, fails].map(|to| self.near(to));
+        let distance = |to| u8::try_from(self.distance(to)).expect("a near place is in reach");
+        let branch = branch(code, k, distance(holds), distance(fails));
+        self.push(branch)
+    }
+
+    /// The place itself, or a jump to it where it is out of a branch's reach.
+    fn near(&mut self, to: Place) -> Place {
+        if self.distance(to) < REACH { to } else { self.jump(to) }
+    }
+
+    /// The place itself, or a jump to it where something was pushed since.
+    fn here(&mut self, to: Place) -> Place {
+        if self.distance(to) == 0 { to } else { self.jump(to) }
+    }
+
+    fn jump(&mut self, to: Place) -> Place {
+        let distance = u32::try_from(self.distance(to)).expect("a filter is short");
+        self.push(plain(JUMP, distance))
+    }
+}
+
+/// What becomes of one call, by its arguments.
+fn checks(clauses: &[Clause<'_>]) -> Vec<Instruction> {
+    let mut code = Vec::new();
+    let mut held = None;
+    for clause in clauses {
+        held = append_clause(&mut code, clause, held);
+    }
+    code.push(plain(RETURN, Action::Allow.code()));
+    code
 }
 
 /// What the accumulator holds: an argument and the mask it was combined with.
