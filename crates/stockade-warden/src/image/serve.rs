@@ -12,7 +12,7 @@ use crate::settle::{self, Home};
 use crate::slots::Slots;
 use crate::spares::Spares;
 use crate::sys::{self, CLONE_NEWNS, EPOLLIN, Errno, Event, Fd, Result};
-use crate::wire::board::WORDS;
+use crate::wire::board::{WORDS, Word};
 use crate::wire::request::{
     Census, MAX_PLANS, MAX_ROOTS, MAX_RUNS, Operation, PACKET_WORDS, Packet, Reply, VERSION,
 };
@@ -34,6 +34,8 @@ pub const fn key(kind: u64, index: usize) -> u64 {
 /// How long nothing must happen before work is done that nobody waits for: a sandbox that was just
 /// cloned may be waiting for this very processor.
 const IDLE: u64 = 120_000;
+/// How often such work waits once more, for a sandbox that is still being built.
+const PUT_OFF: u32 = 16;
 /// How long a cgroup that was busy is left alone before it is removed.
 const BUSY_PAUSE: u64 = 2_000_000;
 /// How often the last cgroups are tried to be removed: for two seconds.
@@ -64,6 +66,10 @@ pub struct State {
     pub next_group: u64,
     /// The plan that should get spare groups, plus one.
     pub wants_spare: usize,
+    /// The run that was begun last.
+    pub newest: usize,
+    /// How often work was put off for it.
+    put_off: u32,
     graves: [Groups; GRAVES],
     buried: usize,
     dig_at: u64,
@@ -123,7 +129,7 @@ impl State {
                 self.building.abandon();
                 answer(Err((0, u64::from(u32::MAX), Errno::ETIMEDOUT)));
             }
-            if count == 0 {
+            if count == 0 && !self.puts_off() {
                 self.keep_house();
             }
         }
@@ -135,7 +141,7 @@ impl State {
         if self.wants_spare != 0 || self.lacking(now).is_some() {
             return Some(IDLE);
         }
-        let dig = (self.buried != 0).then_some(self.dig_at);
+        let dig = (self.buried != 0).then_some(self.dig_at.max(now + IDLE));
         let build = self.building.is_on().then_some(self.building.until);
         let due = [next, dig, build, self.pools_due()].into_iter().flatten().min();
         due.map(|due| due.saturating_sub(now))
@@ -329,6 +335,16 @@ impl State {
                 let _ = groups.remove();
             }
         }
+    }
+
+    /// Whether work that nobody waits for has to wait itself: a sandbox that is being built may be
+    /// waiting for this very processor.
+    fn puts_off(&mut self) -> bool {
+        let run = self.runs.get(self.newest).is_some_and(|run| run.live && run.place.gate == 0);
+        let board = self.board(self.newest);
+        let built = board.get(Word::TimeExec) != 0 || board.failed() || board.stopped();
+        self.put_off = if run && !built && self.put_off < PUT_OFF { self.put_off + 1 } else { 0 };
+        self.put_off != 0
     }
 
     /// One piece of work that nobody waits for.
