@@ -143,5 +143,5 @@ fn filter(plan: &Plan, memory_is_counted: bool) -> Vec<u8> {
         NetworkMode::Loopback | NetworkMode::Host => Sockets::Inet,
         _ => Sockets::UnixOnly,
     };
-    seccomp::to_bytes(&seccomp::filter(profile(policy), sockets, memory_is_counted))
+    seccomp::bytes(profile(policy), sockets, memory_is_counted).to_vec()
 }

@@ -1,7 +1,10 @@
 //! What stands in `/etc`: a few generated files, and the few of the host that programs need.
 
 use std::fs;
+use std::os::unix::fs::MetadataExt;
 use std::path::PathBuf;
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, SystemTime};
 
 use stockade_core::NetworkMode;
 
@@ -58,13 +61,35 @@ pub(super) fn mirrored(network: NetworkMode) -> Vec<PathBuf> {
     if network == NetworkMode::Host {
         paths.extend(ONLINE.iter().map(PathBuf::from));
     }
-    // Debian's Java keeps its configuration here and links to it from /usr.
-    for entry in fs::read_dir("/etc").into_iter().flatten().flatten() {
-        let name = entry.file_name();
-        if name.to_str().is_some_and(|name| name.starts_with("java-") && name.ends_with("-openjdk"))
-        {
-            paths.push(entry.path());
-        }
-    }
+    paths.extend(java());
     paths
+}
+
+/// Where Debian's Java keeps its configuration, to which it links from `/usr`.
+fn java() -> Vec<PathBuf> {
+    type Known = Option<((u64, u64, SystemTime), Vec<PathBuf>)>;
+    static KNOWN: Mutex<Known> = Mutex::new(None);
+    let mut known = KNOWN.lock().unwrap_or_else(PoisonError::into_inner);
+    let now = fs::metadata("/etc").and_then(|meta| Ok((meta.dev(), meta.ino(), meta.modified()?)));
+    if let (Ok(now), Some((then, paths))) = (&now, &*known)
+        && now == then
+    {
+        return paths.clone();
+    }
+    let entries = fs::read_dir("/etc").into_iter().flatten().flatten();
+    let paths: Vec<PathBuf> = entries
+        .filter(|entry| {
+            let name = entry.file_name();
+            name.to_str()
+                .is_some_and(|name| name.starts_with("java-") && name.ends_with("-openjdk"))
+        })
+        .map(|entry| entry.path())
+        .collect();
+    // A clock ticks: what changes in the same tick as the last change would not be seen.
+    *known = now.ok().filter(|(_, _, changed)| is_past(*changed)).map(|now| (now, paths.clone()));
+    paths
+}
+
+fn is_past(time: SystemTime) -> bool {
+    time.elapsed().is_ok_and(|elapsed| elapsed > Duration::from_secs(2))
 }

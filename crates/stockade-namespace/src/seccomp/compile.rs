@@ -95,7 +95,8 @@ impl<'a> Cluster<'a> {
     fn of(ranges: &[Sized<'a>]) -> Option<Self> {
         let base = ranges.iter().find(|(_, single)| !single).or(ranges.first())?.0.decision;
         let exceptions = ranges.iter().filter(|(range, _)| range.decision != base);
-        if exceptions.clone().count() > EXCEPTIONS || exceptions.clone().any(|(_, single)| !single) {
+        if exceptions.clone().count() > EXCEPTIONS || exceptions.clone().any(|(_, single)| !single)
+        {
             return None;
         }
         let exceptions = exceptions.map(|(range, _)| (range.first, range.decision)).collect();
@@ -114,7 +115,8 @@ fn clusters<'a>(ranges: &[Range<'a>]) -> Vec<Cluster<'a>> {
     let mut clusters = Vec::new();
     let mut rest = &sized[..];
     while !rest.is_empty() {
-        let longest = (1..=rest.len()).map_while(|len| Cluster::of(&rest[..len]).map(|it| (len, it)));
+        let longest =
+            (1..=rest.len()).map_while(|len| Cluster::of(&rest[..len]).map(|it| (len, it)));
         let (len, cluster) = longest.last().expect("one range is a cluster");
         clusters.push(cluster);
         rest = &rest[len..];
@@ -166,9 +168,10 @@ impl Code {
             .iter()
             .map(|(number, decision)| (*number, self.leaf(*decision)))
             .collect();
-        exceptions.into_iter().rev().fold(others, |next, (number, place)| {
-            self.branch(IF_EQUAL, number, place, next)
-        })
+        exceptions
+            .into_iter()
+            .rev()
+            .fold(others, |next, (number, place)| self.branch(IF_EQUAL, number, place, next))
     }
 
     fn leaf(&mut self, decision: Decision<'_>) -> Place {

@@ -15,6 +15,9 @@ mod rule;
 #[cfg(test)]
 mod tests;
 
+use std::collections::HashMap;
+use std::sync::{Arc, LazyLock, Mutex, PoisonError};
+
 #[cfg(fuzzing)]
 pub(crate) use fuzzing::any_table_compiles;
 
@@ -58,12 +61,21 @@ pub(crate) struct Instruction {
 /// `execve`, `execveat`, `write`, `close`, `futex`, `exit`, `exit_group`.
 ///
 /// Without `hidden_memory`, memory that no process maps cannot be made either.
-pub(crate) fn filter(profile: Profile, sockets: Sockets, hidden_memory: bool) -> Vec<Instruction> {
+fn filter(profile: Profile, sockets: Sockets, hidden_memory: bool) -> Vec<Instruction> {
     let mut rules = profile::Rules::new(profile, sockets);
     if !hidden_memory {
         rules.refuse_hidden_memory();
     }
     filter_for(numbers::NATIVE, &rules)
+}
+
+/// The same as the bytes that seccomp(2) reads; compiled once for each combination.
+pub(crate) fn bytes(profile: Profile, sockets: Sockets, hidden_memory: bool) -> Arc<[u8]> {
+    type Known = HashMap<(Profile, Sockets, bool), Arc<[u8]>>;
+    static KNOWN: LazyLock<Mutex<Known>> = LazyLock::new(Mutex::default);
+    let mut known = KNOWN.lock().unwrap_or_else(PoisonError::into_inner);
+    let compile = || to_bytes(&filter(profile, sockets, hidden_memory)).into();
+    Arc::clone(known.entry((profile, sockets, hidden_memory)).or_insert_with(compile))
 }
 
 fn filter_for(arch: &numbers::Arch, rules: &profile::Rules) -> Vec<Instruction> {
@@ -72,7 +84,7 @@ fn filter_for(arch: &numbers::Arch, rules: &profile::Rules) -> Vec<Instruction> 
 
 /// The instructions as the array of `struct sock_filter` that seccomp(2) reads: 8 bytes each, in
 /// native byte order.
-pub(crate) fn to_bytes(program: &[Instruction]) -> Vec<u8> {
+fn to_bytes(program: &[Instruction]) -> Vec<u8> {
     let mut bytes = Vec::with_capacity(program.len() * 8);
     for instruction in program {
         bytes.extend_from_slice(&instruction.code.to_ne_bytes());
