@@ -4,15 +4,17 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use stockade_core::{Error, ErrorKind, Execution, Input, MAX_WARM, Plan, Prepared, Result, Stdio};
+use stockade_core::{
+    Error, ErrorKind, Execution, Input, MAX_WARM, Plan, Prepared, Report, Result, Stdio,
+};
 
 use crate::execution::NamespaceExecution;
 use crate::host::link_error;
 use crate::limits::nanos;
 use crate::outcome::Birth;
 use crate::prepare::Blueprint;
-use crate::registration::{Registration, register};
-use crate::streams::{self, Ends};
+use crate::registration::{Registration, register, start_once};
+use crate::streams::{self, Ends, GuestEnds};
 use crate::warden::{LinkError, Waiters};
 use crate::wardens::Wardens;
 
@@ -70,6 +72,24 @@ impl NamespacePrepared {
     }
 }
 
+/// Runs a plan once, with captured output and no input. The warden hears of plan and run at once.
+pub(crate) fn run_once(wardens: &Wardens, blueprint: Blueprint, begun: Instant) -> Result<Report> {
+    let birth = Birth { begun: streams::now(), prepare_ns: nanos(begun.elapsed()) };
+    let stdio = Stdio::captured();
+    let (ends, guest) = open(&stdio)?;
+    let registration = start_once(wardens, &blueprint, &guest.all(&ends))?;
+    drop(guest);
+    let (registration, blueprint) = (Arc::new(registration), Arc::new(blueprint));
+    Box::new(NamespaceExecution::new(registration, blueprint, stdio, ends, birth)).wait()
+}
+
+fn open(stdio: &Stdio) -> Result<(Ends, GuestEnds)> {
+    Ends::open(&stdio.stdin).map_err(|errno| {
+        Error::new(ErrorKind::Io, std::io::Error::from(errno))
+            .with_hint("making the streams failed; is the limit of open files reached?")
+    })
+}
+
 fn waiters(count: usize) -> Waiters {
     Waiters { count, age: AGE, floor: FLOOR }
 }
@@ -98,10 +118,7 @@ impl Prepared for NamespacePrepared {
             let run = NamespaceExecution::new(registration, blueprint, stdio, ends, birth);
             return Ok(Box::new(run));
         }
-        let (ends, guest) = Ends::open(&stdio.stdin).map_err(|errno| {
-            Error::new(ErrorKind::Io, std::io::Error::from(errno))
-                .with_hint("making the streams failed; is the limit of open files reached?")
-        })?;
+        let (ends, guest) = open(&stdio)?;
         if let Err(error) = registration.start(&guest.all(&ends)) {
             if !matches!(error, LinkError::Lost) {
                 return Err(link_error(error));

@@ -3,12 +3,12 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use stockade_core::{Policy, Prepared, Program, Result, Sandbox, Support};
+use stockade_core::{Policy, Prepared, Program, Report, Result, Sandbox, Support};
 
 use crate::host::{Host, link_error};
 use crate::left_out::LeftOut;
 use crate::prepare::Blueprint;
-use crate::prepared::NamespacePrepared;
+use crate::prepared::{NamespacePrepared, run_once};
 use crate::warden::Census;
 use crate::wardens::Wardens;
 
@@ -72,6 +72,11 @@ impl NamespaceSandbox {
         self
     }
 
+    fn draw(&self, policy: &Policy, program: &Program) -> Result<Blueprint> {
+        let wardens = &self.wardens;
+        Blueprint::draw(&wardens.host, &self.support, wardens.landlock_abi, policy, program)
+    }
+
     #[cfg(test)]
     pub(crate) fn wardens(&self) -> &Arc<Wardens> {
         &self.wardens
@@ -102,10 +107,12 @@ impl Sandbox for NamespaceSandbox {
 
     fn prepare(&self, policy: &Policy, program: &Program) -> Result<Box<dyn Prepared>> {
         let begun = Instant::now();
-        let wardens = &self.wardens;
-        let blueprint =
-            Blueprint::draw(&wardens.host, &self.support, wardens.landlock_abi, policy, program)?;
-        let prepared = NamespacePrepared::new(Arc::clone(wardens), blueprint, begun)?;
-        Ok(Box::new(prepared))
+        let blueprint = self.draw(policy, program)?;
+        Ok(Box::new(NamespacePrepared::new(Arc::clone(&self.wardens), blueprint, begun)?))
+    }
+
+    fn run(&self, policy: &Policy, program: &Program) -> Result<Report> {
+        let begun = Instant::now();
+        run_once(&self.wardens, self.draw(policy, program)?, begun)
     }
 }

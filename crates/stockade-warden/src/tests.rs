@@ -135,10 +135,10 @@ fn steps_and_stops_are_their_numbers() {
         assert_eq!(Stop::from_number(number).map(|stop| stop as u64), Some(number));
     }
     assert_eq!(Stop::from_number(7), None);
-    for number in 1..10 {
+    for number in 1..11 {
         assert_eq!(Operation::from_number(number).map(|o| o as u64), Some(number));
     }
-    assert_eq!((Operation::from_number(0), Operation::from_number(10)), (None, None));
+    assert_eq!((Operation::from_number(0), Operation::from_number(11)), (None, None));
     assert!((Word::TimeDead as usize) < WORDS);
     assert!((Number::LandlockScopes as usize) < NUMBERS);
     assert_eq!(Section::Watches as usize, SECTIONS - 1);

@@ -1,6 +1,7 @@
 //! A connection to one warden.
 
 use std::io::{self, IoSlice, IoSliceMut};
+use std::iter;
 use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::process::Command;
@@ -304,8 +305,7 @@ impl Link {
         if let Some(evicted) = evicted {
             self.tell(Operation::DropRoot, evicted)?;
         }
-        let file = launch::sealed("stockade-root", recipe)
-            .map_err(|errno| LinkError::Message(errno.into()))?;
+        let file = sealed("stockade-root", recipe)?;
         let mut packet = packet(Operation::MakeRoot);
         packet[2] = number as u64;
         let reply = self.ask(&packet, &[file.as_fd()])?;
@@ -330,8 +330,7 @@ impl Link {
     /// Hands over a plan and gives its number.
     pub(crate) fn plan(&self, plan: &[u8]) -> Result<usize, LinkError> {
         let _one_at_a_time = self.roots.lock().unwrap_or_else(PoisonError::into_inner);
-        let file = launch::sealed("stockade-plan", plan)
-            .map_err(|errno| LinkError::Message(errno.into()))?;
+        let file = sealed("stockade-plan", plan)?;
         let reply = self.ask(&packet(Operation::MakePlan), &[file.as_fd()])?;
         match reply[1] as i32 {
             0 => Ok(reply[Reply::Detail as usize] as usize),
@@ -353,6 +352,13 @@ impl Link {
         let mut packet = packet(Operation::Start);
         packet[2] = plan as u64;
         self.noting_loss(self.send(&packet, fds))
+    }
+
+    /// Starts the one run of a plan; the rest as with [`Link::start`].
+    pub(crate) fn start_once(&self, plan: &[u8], fds: &[BorrowedFd<'_>]) -> Result<(), LinkError> {
+        let file = sealed("stockade-plan", plan)?;
+        let fds: Vec<_> = iter::once(file.as_fd()).chain(fds.iter().copied()).collect();
+        self.noting_loss(self.send(&packet(Operation::Once), &fds))
     }
 
     /// Has runs of a plan wait, on a shelf whose ends are given with the first such wish of the plan.
@@ -413,6 +419,10 @@ impl Drop for Link {
         let _ = rustix::net::shutdown(&self.socket, rustix::net::Shutdown::Both);
         self.nudge();
     }
+}
+
+fn sealed(name: &str, contents: &[u8]) -> Result<OwnedFd, LinkError> {
+    launch::sealed(name, contents).map_err(|errno| LinkError::Message(errno.into()))
 }
 
 fn pidfd(process: Pid) -> Result<OwnedFd, LinkError> {

@@ -75,7 +75,10 @@ impl Shelf {
         let (socket, gate) = (next()?, next()?);
         let (stdin, stdin_guard) = (next()?, next()?);
         let outputs = [next()?, next()?];
-        Some(WaitingRun { gate, ends: Ends { socket, stdin: Some(stdin), stdin_guard: Some(stdin_guard), outputs } })
+        Some(WaitingRun {
+            gate,
+            ends: Ends { socket, stdin: Some(stdin), stdin_guard: Some(stdin_guard), outputs },
+        })
     }
 }
 

@@ -50,7 +50,7 @@ pub struct Taken {
 
 impl State {
     /// Starts a run. Every answer goes to the run's own socket.
-    pub fn start(&mut self, plan: u64, fds: &[Fd]) {
+    pub fn start(&mut self, plan: Result<usize>, fds: &[Fd]) {
         let (socket, mut streams) = match *fds {
             [socket, stdout, stderr] => (socket, [0, stdout, stderr]),
             [socket, stdout, stderr, stdin] => (socket, [stdin, stdout, stderr]),
@@ -63,11 +63,14 @@ impl State {
             let board = self.board(index);
             board.reset();
             board.set(Word::TimeRequest, requested);
-            board.begin(Step::Streams);
-            let plan = usize::try_from(plan).unwrap_or(MAX_PLANS);
-            let mut taken = Taken { run: index, plan, slot: None, groups: Groups::NONE };
-            let launched = give_input(&mut streams)
-                .and_then(|()| self.launch(&mut taken, socket, streams, Place::NONE));
+            let place = plan.unwrap_or(MAX_PLANS);
+            let mut taken = Taken { run: index, plan: place, slot: None, groups: Groups::NONE };
+            board.begin(Step::Decode);
+            let launched = plan.and_then(|_| {
+                board.begin(Step::Streams);
+                give_input(&mut streams)?;
+                self.launch(&mut taken, socket, streams, Place::NONE)
+            });
             if let Err(errno) = launched {
                 board.fail(errno);
                 board.report(socket);

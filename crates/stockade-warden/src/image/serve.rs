@@ -170,7 +170,8 @@ impl State {
         let operation = Operation::from_number(operation).filter(|_| version == VERSION);
         let index = usize::try_from(number).unwrap_or(usize::MAX);
         match operation {
-            Some(Operation::Start) if self.settled => return self.start(number, fds),
+            Some(Operation::Start) if self.settled => return self.start(Ok(index), fds),
+            Some(Operation::Once) if self.settled => return self.start_once(fds),
             Some(Operation::Join) if !self.settled => self.join(fds),
             Some(Operation::Hello) if !self.settled => return self.hello(&received.packet, fds),
             Some(Operation::MakeRoot) if self.settled => self.make_root(index, fds),
@@ -281,15 +282,30 @@ impl State {
     /// The number is chosen here, since only here it is known when the last run of a dropped plan
     /// is gone.
     fn make_plan(&mut self, fds: &[Fd]) {
-        let Some(file) = fds.first() else { return answer(Err((0, 0, Errno::EPROTO))) };
-        let free = self.plans.iter_mut().enumerate().find(|(_, entry)| !entry.known);
-        let Some((index, entry)) = free else { return answer(Err((0, 0, Errno::EAGAIN))) };
-        match entry.load(*file) {
-            Ok(()) => {
+        match self.load_plan(fds) {
+            Ok(index) => {
                 self.wants_spare = index + 1;
                 answer(Ok((index as u64, 0)));
             }
             Err(errno) => answer(Err((0, 0, errno))),
+        }
+    }
+
+    fn load_plan(&mut self, fds: &[Fd]) -> Result<usize> {
+        let file = fds.first().ok_or(Errno::EPROTO)?;
+        let mut free = self.plans.iter_mut().enumerate().filter(|(_, entry)| !entry.known);
+        let (index, entry) = free.next().ok_or(Errno::EAGAIN)?;
+        entry.load(*file).map(|()| index)
+    }
+
+    /// Starts a run of a plan that goes with it.
+    fn start_once(&mut self, fds: &[Fd]) {
+        let Some((file, fds)) = fds.split_first() else { return };
+        let plan = self.load_plan(&[*file]);
+        sys::close(*file);
+        self.start(plan, fds);
+        if let Ok(index) = plan {
+            self.drop_plan(index);
         }
     }
 

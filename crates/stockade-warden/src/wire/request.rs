@@ -50,6 +50,9 @@ pub enum Operation {
     /// the first time for a plan: both ends of a socket, its *shelf*. Every waiting run is a packet on
     /// it, and whoever receives the packet owns the run: see [`Waiting`]. Replied to.
     Warm,
+    /// Start a run of a plan that is needed for nothing else. Descriptors: the plan, then those of
+    /// `Start`. The answer is the run's board, on its socket.
+    Once,
 }
 
 impl Operation {
@@ -65,6 +68,7 @@ impl Operation {
             7 => Self::Census,
             8 => Self::Join,
             9 => Self::Warm,
+            10 => Self::Once,
             _ => return None,
         })
     }
