@@ -83,6 +83,10 @@ impl<'a> Entrant<'a> {
     fn finish(mut self, helper_ns: Option<u64>) -> Mode {
         let each = helper_ns.unwrap_or_default() / (self.mode.runs.max(1) as u64 * self.batch);
         self.mode.cpu_ns.iter_mut().for_each(|ns| *ns += each);
+        // What never ran has shown none.
+        if self.mode.wall_ns.is_empty() {
+            self.mode.walls.clear();
+        }
         self.mode.phases = self
             .phases
             .iter()
@@ -188,5 +192,16 @@ mod tests {
         assert_eq!((mode.wall_ns, mode.cpu_ns), (vec![5, 7], vec![11, 11]));
         assert_eq!(mode.failure.as_deref(), Some("no"));
         assert_eq!(mode.phases, [PhaseTime { name: "clone".to_owned(), p50_ns: 5 }]);
+    }
+
+    #[test]
+    fn what_never_ran_claims_no_protection() {
+        for (fails, walls) in [(true, 0), (false, 1)] {
+            let mode = Mode { walls: vec!["seccomp".to_owned()], ..Mode::default() };
+            let run = move || if fails { Err("no".to_owned()) } else { Ok(Ran::default()) };
+            let mut entrant = Entrant::new(mode, run);
+            entrant.take();
+            assert_eq!(entrant.finish(None).walls.len(), walls);
+        }
     }
 }

@@ -42,7 +42,9 @@ pub(crate) fn probe(command: &mut Command, file: &Path) -> Result<String, String
     let outcome = run(command.stdin(Stdio::null()).stdout(stdout).stderr(stderr), PATIENCE);
     let said = std::fs::read(file).unwrap_or_default();
     let said = String::from_utf8_lossy(&said).trim().to_owned();
-    outcome.map(|_| said.clone()).map_err(|failure| match said.lines().last() {
+    // Advice may follow what went wrong.
+    let error = said.lines().find(|line| line.starts_with("Error"));
+    outcome.map(|_| said.clone()).map_err(|failure| match error.or(said.lines().last()) {
         Some(line) => format!("{failure}: {}", line.trim()),
         None => failure,
     })
@@ -118,9 +120,12 @@ mod tests {
     #[test]
     fn a_command_that_fails_says_why() {
         let file = std::env::temp_dir().join(format!("stockade-bench-said-{}", std::process::id()));
-        let mut sh = Command::new("sh");
-        let failure = probe(sh.args(["-c", "echo first; echo no luck >&2; exit 3"]), &file);
+        for said in ["echo first; echo no luck >&2", "echo Error: no luck; echo see the manual"] {
+            let mut sh = Command::new("sh");
+            let failure = probe(sh.args(["-c", &format!("{said}; exit 3")]), &file);
+            let failure = failure.expect_err("it failed").replace("Error: ", "");
+            assert_eq!(failure, "exit status: 3: no luck");
+        }
         std::fs::remove_file(&file).expect("it was written");
-        assert_eq!(failure, Err("exit status: 3: no luck".to_owned()));
     }
 }

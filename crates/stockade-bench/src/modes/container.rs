@@ -156,8 +156,11 @@ impl Drop for Image {
     }
 }
 
-const DOCKER: &str = "run --rm --network none --read-only --cap-drop ALL \
-    --security-opt no-new-privileges --memory 256m --pids-limit 64 --name";
+/// On cgroup version 1 it would otherwise share the host's cgroup namespace.
+const DOCKER: &str = "run --rm --network none --cgroupns private --read-only --user 65534:65534 \
+    --cap-drop ALL --security-opt no-new-privileges --memory 256m --pids-limit 64 --name";
+/// What begins the line about the daemon, among warnings.
+const SERVER: &str = "server ";
 
 fn docker(session: &Session<'_>) -> Entrant<'static> {
     let mode = mode("docker", "docker run", "container", "cold");
@@ -166,7 +169,6 @@ fn docker(session: &Session<'_>) -> Entrant<'static> {
         "a root of its own, read-only",
         "no capabilities, no_new_privs",
         "cgroup limits on memory and tasks",
-        "Docker's seccomp profile",
     ]);
     let note = "a static program in an image of one file; the daemon's CPU time is not seen";
     let mut mode = Mode { walls, note: Some(note.to_owned()), ..mode };
@@ -174,10 +176,21 @@ fn docker(session: &Session<'_>) -> Entrant<'static> {
         return Entrant::skipped(mode, "docker is not installed");
     };
     let said = session.scratch.path("said");
-    mode.version = version(&binary, &said);
     let mut info = Command::new(&binary);
-    if let Err(failure) = probe(info.args(["info", "--format", "{{.ServerVersion}}"]), &said) {
-        return Entrant::skipped(mode, format!("no daemon answers: {failure}"));
+    info.args([
+        "info",
+        "--format",
+        &format!("{SERVER}{{{{.ServerVersion}}}} {{{{.SecurityOptions}}}}"),
+    ]);
+    let server = match probe(&mut info, &said) {
+        Ok(server) => server,
+        Err(failure) => return Entrant::skipped(mode, format!("no daemon answers: {failure}")),
+    };
+    let mut about = server.lines().filter_map(|line| line.trim().strip_prefix(SERVER));
+    if let Some((version, options)) = about.next().and_then(|about| about.split_once(' ')) {
+        mode.version = Some(version.to_owned());
+        let filter = options.contains("name=seccomp");
+        mode.walls.extend(filter.then(|| "Docker's seccomp profile".to_owned()));
     }
     let image = match Image::new(session, &binary) {
         Ok(image) => image,

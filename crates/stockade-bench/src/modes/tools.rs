@@ -58,10 +58,11 @@ pub(super) fn checked(
     }
 }
 
-/// The first line that a tool says of its version.
+/// The first line that a tool says of its version, from the first number on; nsjail says nothing.
 pub(super) fn version(binary: &Path, file: &Path) -> Option<String> {
     let said = probe(Command::new(binary).arg("--version"), file).ok()?;
-    said.lines().next().map(|line| line.trim().to_owned()).filter(|line| !line.is_empty())
+    let line = said.lines().next()?;
+    line.find(|c: char| c.is_ascii_digit()).map(|at| line[at..].trim().to_owned())
 }
 
 fn args<'a>(all: &'a str) -> impl Iterator<Item = String> + 'a {
@@ -81,13 +82,15 @@ fn bubblewrap() -> Tool {
             Entry::Link(name, target) => ["--symlink".to_owned(), text(&target), name.to_owned()],
         });
     }
-    all.extend(args("--proc /proc --dev /dev --tmpfs /tmp --chdir /tmp --clearenv"));
+    all.extend(args("--proc /proc --dev /dev --tmpfs /tmp --remount-ro / --chdir /tmp --clearenv"));
+    // For root it would keep all capabilities inside, and the name of root.
+    all.extend(args("--uid 65534 --gid 65534 --cap-drop ALL"));
     Tool {
         id: "bubblewrap",
         binary: "bwrap",
         args: all,
         walls: &[
-            "user, mount, pid, network, IPC, UTS and cgroup namespaces",
+            "user (the caller's id alone), mount, pid, network, IPC, UTS and cgroup namespaces",
             "a root of its own, read-only",
             "no capabilities, no_new_privs",
         ],
@@ -95,7 +98,9 @@ fn bubblewrap() -> Tool {
 }
 
 fn nsjail() -> Tool {
-    let mut all: Vec<String> = args("--mode o --really_quiet --user 65534 --group 65534").collect();
+    // By itself it gives the program the lowest priority, which would be another comparison.
+    const HOW: &str = "--mode o --really_quiet --nice_level 0 --user 65534 --group 65534";
+    let mut all: Vec<String> = args(HOW).collect();
     for entry in entries() {
         all.extend(match entry {
             Entry::Dir(name) => ["--bindmount_ro".to_owned(), name.to_owned()],
@@ -110,7 +115,7 @@ fn nsjail() -> Tool {
         binary: "nsjail",
         args: all,
         walls: &[
-            "user, mount, pid, network, IPC, UTS and cgroup namespaces",
+            "user (the caller's id alone), mount, pid, network, IPC, UTS and cgroup namespaces",
             "a root of its own, read-only",
             "no capabilities, no_new_privs",
             "resource limits, a time limit",
@@ -119,14 +124,15 @@ fn nsjail() -> Tool {
 }
 
 fn firejail() -> Tool {
-    let all = "--quiet --noprofile --net=none --private --caps.drop=all --nonewprivs --seccomp --";
+    const HOW: &str = "--quiet --noprofile --net=none --read-only=/ --private --private-tmp \
+        --private-dev --caps.drop=all --nonewprivs --seccomp --";
     Tool {
         id: "firejail",
         binary: "firejail",
-        args: args(all).collect(),
+        args: args(HOW).collect(),
         walls: &[
-            "mount, pid, network, IPC and UTS namespaces",
-            "parts of the host's files hidden",
+            "mount, pid, network, IPC and UTS namespaces; the caller's id, also if that is root",
+            "the host's root, read-only, with home directories, /tmp and /dev of its own",
             "no capabilities, no_new_privs",
             "seccomp",
         ],
