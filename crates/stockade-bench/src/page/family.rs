@@ -57,7 +57,8 @@ impl Family {
 
     fn letter(self) -> char {
         match self {
-            Self::Plain => 'P',
+            // P is for targets.
+            Self::Plain => 'B',
             Self::Namespace => 'N',
             Self::Wasm => 'W',
             Self::Container => 'C',

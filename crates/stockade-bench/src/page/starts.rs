@@ -101,15 +101,17 @@ fn words(mode: &Mode, labels: &Labels<'_>) -> Markup {
         labels.modes().find(|(other, _)| other.skipped.is_none() && other.walls == mode.walls);
     html! {
         @match same {
+            _ if mode.wall_ns.is_empty() => "",
             _ if mode.walls.is_empty() => "none",
             Some((first, label)) if first.id != mode.id => { "the same as " (label.key) },
             _ => (mode.walls.join(" · ")),
         }
         @if let Some(note) = &mode.note { span.note { (note) } }
-        @if mode.failures > 0 {
+        // Where all failed, that stands in place of the bar.
+        @if mode.failures > 0 && !mode.wall_ns.is_empty() {
             span.failed {
                 strong { (text::count(mode.failures as u64)) " of " (text::count(mode.runs as u64)) " failed" }
-                @if !mode.wall_ns.is_empty() && let Some(failure) = &mode.failure { ": " (failure) }
+                @if let Some(failure) = &mode.failure { ": " (failure) }
             }
         }
     }

@@ -47,10 +47,18 @@ fn row(target: &Target) -> Markup {
                 (target.what)
                 @if let Some(note) = &target.note { span.note { (note) } }
             }
-            td.aim data-name="target" { (target.target) }
+            td.aim data-name="target" { (aim(target)) }
             td.number data-name="measured" { (measured(target)) }
             td.judged { span class={ "verdict " (class) } { (verdict) } }
         }
+    }
+}
+
+/// With the sign that ratios have on this page.
+fn aim(target: &Target) -> String {
+    match target.target.strip_suffix(" x") {
+        Some(number) => format!("{number} ×"),
+        None => target.target.clone(),
     }
 }
 

@@ -124,6 +124,14 @@ fn what_was_not_measured_says_so() {
 }
 
 #[test]
+fn keys_of_modes_are_no_ids_of_targets() {
+    let results = fixture::whole();
+    let keys: Vec<String> =
+        Labels::new(&results.modes).modes().map(|(_, label)| label.key.clone()).collect();
+    assert!(keys.iter().all(|key| !key.starts_with('P')), "{keys:?}");
+}
+
+#[test]
 fn text_of_the_results_stays_text() {
     let mut results = fixture::whole();
     let evil = "<script>alert(\"1\")</script>\u{1b}[31m\u{202e}";
@@ -194,7 +202,7 @@ fn keys_count_within_a_family() {
     let results = fixture::whole();
     let labels = Labels::new(&results.modes);
     let key = |id| labels.of(id).key;
-    assert_eq!(["fork", "namespace_warm", "runc"].map(key), ["P2", "N6", "C3"]);
+    assert_eq!(["fork", "namespace_warm", "runc"].map(key), ["B2", "N6", "C3"]);
     let Label { key, name, .. } = labels.of("another");
     assert_eq!((key.as_str(), name), ("–", "another"));
 }
