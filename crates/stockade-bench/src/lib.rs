@@ -15,6 +15,7 @@
 
 mod archive;
 mod contenders;
+mod endurance;
 mod extra;
 mod live;
 mod machine;
@@ -34,7 +35,7 @@ pub use contenders::{Makers, Modules, Native, Walls};
 pub use options::{Options, Progress, Stopped};
 pub use page::page;
 pub use results::{
-    Footprint, Host, Mode, Overhead, PhaseTime, Point, Results, Series, Target, percentile,
+    Footprint, Growth, Host, Mode, Overhead, PhaseTime, Point, Results, Series, Target, percentile,
 };
 
 use std::cell::RefCell;
@@ -80,6 +81,8 @@ pub fn run(
         host_size: Vec::new(),
         concurrency: Vec::new(),
         live: Vec::new(),
+        endurance: Vec::new(),
+        growth: Vec::new(),
         footprint: Vec::new(),
         overhead: Vec::new(),
         targets: Vec::new(),
@@ -101,6 +104,9 @@ pub fn run(
         results.concurrency = series::concurrency(&session)?;
         (results.live, results.footprint) = live::measure(&session)?;
         results.host_size = series::host_size(&session)?;
+    }
+    if options.long {
+        (results.endurance, results.growth) = endurance::measure(&session)?;
     }
     let extra = if options.series { extra::measure(&session)? } else { extra::Extra::default() };
     results.targets = targets::targets(&results, &extra);

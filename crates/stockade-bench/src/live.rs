@@ -51,7 +51,7 @@ fn processes(
         return Ok(None);
     };
     let counts = if session.options.quick { &SANDBOXES[..2] } else { &SANDBOXES[..] };
-    let rounds = session.count(60, 10);
+    let rounds = session.count(100, 10);
     let mut alive: Vec<Box<dyn Execution>> = Vec::new();
     let idle = sandbox.helper().and_then(pss);
     for &count in counts {

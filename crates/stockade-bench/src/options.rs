@@ -16,6 +16,8 @@ pub struct Options {
     pub rounds: Option<usize>,
     /// Whether to measure what surrounds a start: memory, many at once, programs that run for long.
     pub series: bool,
+    /// Whether to run 100,000 times as well, or a tenth of that to be quick: it takes minutes.
+    pub long: bool,
     /// The kernel for a virtual machine. Without one, that of this host is looked for in `/boot`.
     pub vm_kernel: Option<PathBuf>,
     /// The command line that is noted in the results.
@@ -31,6 +33,7 @@ impl Default for Options {
             quick: false,
             rounds: None,
             series: true,
+            long: false,
             vm_kernel: None,
             command: String::new(),
             tool: None,

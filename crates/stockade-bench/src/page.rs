@@ -4,6 +4,7 @@
 //! of any width and their text keeps its size.
 
 mod cpu;
+mod endurance;
 mod family;
 mod footprint;
 mod head;
@@ -34,7 +35,7 @@ const STYLE: &str = include_str!("page/style.css");
 /// the direction of writing are replaced.
 pub fn page(results: &Results) -> String {
     let labels = Labels::new(&results.modes);
-    let sections = [
+    let mut sections = vec![
         starts::section(results, &labels),
         spread::section(results, &labels),
         cpu::section(results, &labels),
@@ -42,10 +43,13 @@ pub fn page(results: &Results) -> String {
         latency::host_size(results, &labels),
         latency::concurrency(results, &labels),
         latency::live(results, &labels),
+    ];
+    sections.extend(endurance::section(results, &labels));
+    sections.extend([
         footprint::section(results, &labels),
         overhead::section(results, &labels),
         targets::section(results),
-    ];
+    ]);
     let page = html! {
         (DOCTYPE)
         html lang="en" {

@@ -25,6 +25,10 @@ pub struct Results {
     pub concurrency: Vec<Series>,
     /// How long the next start takes while others are alive.
     pub live: Vec<Series>,
+    /// Runs again and again, in stretches; empty unless [`Options::long`](crate::Options::long).
+    pub endurance: Vec<Series>,
+    /// What is held before the first of those stretches, and after each.
+    pub growth: Vec<Growth>,
     /// What an idle sandbox holds.
     pub footprint: Vec<Footprint>,
     /// What a program that runs for long loses.
@@ -101,7 +105,7 @@ pub struct PhaseTime {
 pub struct Series {
     /// [`Mode::id`]
     pub mode: String,
-    /// What `x` is: `bytes held by the host`, `threads` or `live sandboxes`
+    /// What `x` is: `bytes held by the host`, `threads`, `live sandboxes` or `runs`
     pub x: String,
     /// By growing `x`.
     pub points: Vec<Point>,
@@ -118,6 +122,21 @@ pub struct Point {
     pub p99_ns: u64,
     /// Runs a second, all threads together.
     pub per_second: Option<f64>,
+}
+
+/// What is held after so many runs, when none is alive.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Growth {
+    /// Runs of each mode so far.
+    pub runs: u64,
+    /// Resident bytes of this process.
+    pub host_bytes: u64,
+    /// Its open descriptors.
+    pub host_files: u64,
+    /// Resident bytes of the helper; `None` where they cannot be read.
+    pub helper_bytes: Option<u64>,
+    /// Its open descriptors.
+    pub helper_files: Option<u64>,
 }
 
 /// What one idle sandbox holds.

@@ -1,6 +1,7 @@
 //! Starts in a large process, and by several threads at once.
 
 use std::hint;
+use std::process::Command;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{self, JoinHandle};
@@ -8,11 +9,12 @@ use std::time::{Duration, Instant};
 
 use stockade_core::{Prepared, Program, Sandbox};
 
-use crate::contenders::{Native, Walls, policy};
+use crate::contenders::{Modules, Native, Walls, policy};
 use crate::measure::{chain, nanos, start, succeeded};
 use crate::modes::native;
 use crate::options::Session;
 use crate::race::race;
+use crate::spawn::run_plainly;
 use crate::{HELLO, Point, Series, Stopped, machine, percentile};
 
 const MIB: u64 = 1 << 20;
@@ -135,7 +137,8 @@ pub(crate) fn concurrency(session: &Session<'_>) -> Result<Vec<Series>, Stopped>
 
 /// Those that can be run. What cannot was reported among the modes.
 fn contenders(session: &Session<'_>) -> Vec<Shared> {
-    let mut all = Vec::new();
+    let plain = || run_plainly(&mut Command::new(native::program())).map(drop);
+    let mut all = vec![Shared { mode: "plain", run: Box::new(plain) }];
     let program = Program::executable(native::program());
     let reported = |report: stockade_core::Result<stockade_core::Report>| {
         succeeded(report.map_err(|error| chain(&error))?).map(drop)
@@ -160,11 +163,7 @@ fn contenders(session: &Session<'_>) -> Vec<Shared> {
         });
         all.push(Shared { mode, run });
     }
-    let modules = session.makers.modules(None).and_then(|sandbox| {
-        let prepared = sandbox.prepare(&policy(&*sandbox), &Program::module(HELLO))?;
-        Ok((sandbox, prepared))
-    });
-    if let Ok((sandbox, prepared)) = modules {
+    if let Some((sandbox, prepared)) = ready_module(session) {
         let run = Box::new(move || {
             let _keep: &dyn Sandbox = &*sandbox;
             reported(start(&*prepared))
@@ -174,9 +173,19 @@ fn contenders(session: &Session<'_>) -> Vec<Shared> {
     all
 }
 
-fn ready(session: &Session<'_>, program: &Program) -> Option<(Box<dyn Native>, Box<dyn Prepared>)> {
+pub(crate) fn ready(
+    session: &Session<'_>,
+    program: &Program,
+) -> Option<(Box<dyn Native>, Box<dyn Prepared>)> {
     let sandbox = session.makers.native(Walls::All).ok()?;
     let prepared = sandbox.prepare(&policy(&*sandbox), program).ok()?;
+    Some((sandbox, prepared))
+}
+
+/// A module that prints a line, compiled.
+pub(crate) fn ready_module(session: &Session<'_>) -> Option<(Box<dyn Modules>, Box<dyn Prepared>)> {
+    let sandbox = session.makers.modules(None).ok()?;
+    let prepared = sandbox.prepare(&policy(&*sandbox), &Program::module(HELLO)).ok()?;
     Some((sandbox, prepared))
 }
 

@@ -73,7 +73,7 @@ and go with it. What is not installed is skipped, which the results say. `-` is 
 
 Examples:
   stockade bench --quick
-  stockade bench --json results.json --html results.html
+  stockade bench --long --json results.json --html results.html
   stockade bench --vm-kernel /boot/vmlinuz
 ";
 
@@ -153,6 +153,9 @@ pub(crate) struct BenchArgs {
     /// A tenth of the rounds, and nothing that takes seconds
     #[arg(long)]
     pub(crate) quick: bool,
+    /// Run 100,000 times as well, and show whether time and memory stay as they are: minutes more
+    #[arg(long)]
+    pub(crate) long: bool,
     /// Boot this kernel in the virtual machine; /boot/vmlinuz-$(uname -r) if left out
     #[arg(long, value_name = "FILE")]
     pub(crate) vm_kernel: Option<PathBuf>,

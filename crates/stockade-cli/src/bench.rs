@@ -49,12 +49,16 @@ pub(crate) fn bench(args: &BenchArgs) -> Result<Exit, Exit> {
 fn options(args: &BenchArgs) -> Options {
     let mut options = Options::default();
     options.quick = args.quick;
+    options.long = args.long;
     options.rounds = args.rounds;
     options.vm_kernel.clone_from(&args.vm_kernel);
     options.tool.clone_from(&args.tool);
     options.command = "stockade bench".to_owned();
     if args.quick {
         options.command.push_str(" --quick");
+    }
+    if args.long {
+        options.command.push_str(" --long");
     }
     if let Some(rounds) = args.rounds {
         options.command.push_str(&format!(" --rounds {rounds}"));

@@ -10,7 +10,7 @@ use super::{Figure, Section, text};
 use crate::{Point, Results, Series};
 
 /// In pixels.
-const HEIGHT: f64 = 260.0;
+pub(super) const HEIGHT: f64 = 260.0;
 
 /// Ticks stand at what was measured, if they have this much of the axis between them.
 const ROOM: f64 = 0.11;
@@ -55,23 +55,30 @@ pub(super) fn live(results: &Results, labels: &Labels<'_>) -> Section {
 }
 
 /// One series with its label, without what has no points.
-struct Line<'a> {
-    label: Label<'a>,
-    points: &'a [Point],
+pub(super) struct Line<'a> {
+    pub(super) label: Label<'a>,
+    pub(super) points: &'a [Point],
 }
 
-fn figure(id: &str, series: &[Series], labels: &Labels<'_>, caption: Markup) -> Option<Figure> {
-    let series: Vec<&Series> = series.iter().filter(|series| !series.points.is_empty()).collect();
-    let name = &series.first()?.x;
-    let lines: Vec<Line<'_>> = series
-        .iter()
-        .map(|series| Line { label: labels.of(&series.mode), points: &series.points })
-        .collect();
+/// Those that have points.
+pub(super) fn lines<'a>(series: &'a [Series], labels: &Labels<'a>) -> Vec<Line<'a>> {
+    let some = series.iter().filter(|series| !series.points.is_empty());
+    some.map(|series| Line { label: labels.of(&series.mode), points: &series.points }).collect()
+}
+
+fn figure<'a>(
+    id: &str,
+    series: &'a [Series],
+    labels: &Labels<'a>,
+    caption: Markup,
+) -> Option<Figure> {
+    let name = &series.iter().find(|series| !series.points.is_empty())?.x;
+    let lines = lines(series, labels);
     let rates = lines.iter().any(|line| line.points.iter().any(|point| point.per_second.is_some()));
     let body = html! {
         div.plots {
             @if rates { (throughput(id, name, &lines)) }
-            (latency(id, name, &lines))
+            (latency(id, name, &lines, across(name, &lines)))
         }
         (plot::legend(lines.iter().map(|line| (line.label.clone(), String::new()))))
     };
@@ -84,7 +91,8 @@ fn figure(id: &str, series: &[Series], labels: &Labels<'_>, caption: Markup) -> 
     Some(Figure { caption, body, numbers: Some(numbers(name, &lines, rates)) })
 }
 
-fn latency(id: &str, name: &str, lines: &[Line<'_>]) -> Plot {
+/// Time against what is along `x`.
+pub(super) fn latency(id: &str, name: &str, lines: &[Line<'_>], x: Axis) -> Plot {
     let times =
         lines.iter().flat_map(|line| line.points).flat_map(|point| [point.p50_ns, point.p99_ns]);
     let y = Axis::round(
@@ -93,7 +101,6 @@ fn latency(id: &str, name: &str, lines: &[Line<'_>]) -> Plot {
         8,
         text::time_of,
     );
-    let x = across(name, lines);
     let place = |point: &Point, time: u64| (x.scale.at(point.x as f64), y.scale.at(time as f64));
     let along = |line: &Line<'_>, time: fn(&Point) -> u64| -> Vec<(f64, f64)> {
         line.points.iter().map(|point| place(point, time(point))).collect()
@@ -174,7 +181,7 @@ fn across(name: &str, lines: &[Line<'_>]) -> Axis {
     Axis { name: format!("{name}, logarithmic"), scale, ticks: ticks.collect() }
 }
 
-fn dots(line: &Line<'_>, places: &[(f64, f64)], kind: &str) -> Markup {
+pub(super) fn dots(line: &Line<'_>, places: &[(f64, f64)], kind: &str) -> Markup {
     html! {
         @for (x, y) in places {
             circle class={ "dot " (kind) " " (line.label.family.class()) } r="3" cx=(percent(*x))
@@ -184,7 +191,10 @@ fn dots(line: &Line<'_>, places: &[(f64, f64)], kind: &str) -> Markup {
 }
 
 /// Keys beside the right ends of the lines, which are at these places.
-fn keys<'a>(lines: impl IntoIterator<Item = &'a Line<'a>>, ends: &[(f64, f64)]) -> Markup {
+pub(super) fn keys<'a>(
+    lines: impl IntoIterator<Item = &'a Line<'a>>,
+    ends: &[(f64, f64)],
+) -> Markup {
     let wanted: Vec<f64> = ends.iter().map(|(_, y)| (1.0 - y) * HEIGHT).collect();
     let placed = ends.iter().zip(plot::apart(&wanted, HEIGHT));
     html! {
@@ -194,7 +204,7 @@ fn keys<'a>(lines: impl IntoIterator<Item = &'a Line<'a>>, ends: &[(f64, f64)]) 
     }
 }
 
-fn numbers(name: &str, lines: &[Line<'_>], rates: bool) -> Markup {
+pub(super) fn numbers(name: &str, lines: &[Line<'_>], rates: bool) -> Markup {
     html! {
         div.scroll tabindex="0" role="region" aria-label="Every point as numbers" {
             table.plain-table {

@@ -17,7 +17,7 @@ fn read(results: &Results) -> Document {
 #[test]
 fn the_whole_page_is_balanced_and_stays_within_its_plots() {
     let document = read(&fixture::whole());
-    assert_eq!(document.named("section"), 10);
+    assert_eq!(document.named("section"), 11);
     assert!(!document.text.contains("Not measured in this run"), "every section has its figure");
     assert!(document.named("title") >= document.named("svg") / 2, "figures have titles");
 }
@@ -121,6 +121,20 @@ fn what_was_not_measured_says_so() {
     let mut results = fixture::nothing();
     results.live = vec![Series { mode: "a".to_owned(), x: "b".to_owned(), points: Vec::new() }];
     assert_eq!(read(&results).text, document.text, "a series without points is no figure");
+}
+
+#[test]
+fn many_runs_are_compared_from_first_to_last_and_left_out_unless_they_were_asked_for() {
+    let document = read(&fixture::whole());
+    assert!(document.text.contains("last p50 1.00 × the first"), "{}", document.text);
+    assert!(document.text.contains("–"), "what could not be read");
+    let mut results = fixture::whole();
+    results.endurance[0].points[9].p50_ns *= 3;
+    let last = results.endurance[0].points[9].p50_ns as f64;
+    let ratio = text::ratio(last / results.endurance[0].points[0].p50_ns as f64);
+    assert!(read(&results).text.contains(&format!("last p50 {ratio} the first")), "{ratio}");
+    (results.endurance, results.growth) = (Vec::new(), Vec::new());
+    assert!(!read(&results).text.contains("over many runs"));
 }
 
 #[test]

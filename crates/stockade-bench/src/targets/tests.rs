@@ -27,6 +27,8 @@ fn empty() -> Results {
         host_size: Vec::new(),
         concurrency: Vec::new(),
         live: Vec::new(),
+        endurance: Vec::new(),
+        growth: Vec::new(),
         footprint: Vec::new(),
         overhead: Vec::new(),
         targets: Vec::new(),

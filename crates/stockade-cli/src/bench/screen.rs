@@ -1,7 +1,7 @@
 //! What a person reads.
 
 use comfy_table::{CellAlignment, ColumnConstraint, ContentArrangement, Table, TableStyle};
-use stockade::bench::{Mode, Results, Series, Target};
+use stockade::bench::{Growth, Mode, Results, Series, Target};
 
 use crate::doctor::screen::{width, wrap};
 
@@ -14,9 +14,11 @@ pub(super) fn render(results: &Results) -> String {
         ("in a host that holds memory, with 64 threads", &results.host_size),
         ("by several threads at once", &results.concurrency),
         ("the next start, beside others that are alive", &results.live),
+        ("again and again", &results.endurance),
     ] {
         blocks.extend(series(title, all, width));
     }
+    blocks.extend(growth(&results.growth));
     blocks.extend(held(results, width));
     blocks.extend(overhead(results));
     blocks.push(targets(&results.targets, width));
@@ -111,6 +113,27 @@ fn series(title: &str, all: &[Series], width: u16) -> Option<String> {
     }
     lines.push(table(rows, 1));
     Some(lines.join("\n"))
+}
+
+/// What is held after so many runs.
+fn growth(all: &[Growth]) -> Option<String> {
+    if all.is_empty() {
+        return None;
+    }
+    let shown = |bytes: Option<u64>| bytes.map_or_else(|| "-".to_owned(), size);
+    let count =
+        |files: Option<u64>| files.map_or_else(|| "-".to_owned(), |files| files.to_string());
+    let mut rows = vec![["runs", "host", "its files", "helper", "its files"].map(str::to_owned)];
+    for growth in all {
+        rows.push([
+            growth.runs.to_string(),
+            size(growth.host_bytes),
+            growth.host_files.to_string(),
+            shown(growth.helper_bytes),
+            count(growth.helper_files),
+        ]);
+    }
+    Some(format!("resident memory and open files after so many runs\n{}", table(rows, 0)))
 }
 
 fn held(results: &Results, width: u16) -> Option<String> {

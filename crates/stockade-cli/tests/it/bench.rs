@@ -16,10 +16,11 @@ fn list<'a>(value: &'a Value, key: &str) -> &'a [Value] {
 }
 
 const RESULTS: &str = "schema version date command quick host modes host_size concurrency live \
-    footprint overhead targets";
+    endurance growth footprint overhead targets";
 const HOST: &str = "kernel cpus memory_bytes cgroup user load_before load_after";
 const MODE: &str = "id name family start version walls note skipped runs failures failure wall_ns \
     cpu_ns phases";
+const GROWTH: &str = "runs host_bytes host_files helper_bytes helper_files";
 const TARGET: &str = "id what target measured unit met note";
 
 #[test]
@@ -29,7 +30,7 @@ fn results_have_the_documented_keys_and_what_fails_is_shown_as_failing() {
     let scratch = dir.path().join("scratch");
     fs::create_dir(&scratch).expect("a fresh directory");
     let mut command = stockade();
-    command.args(["bench", "--quick", "--rounds", "2", "--tool", "/bin/false", "--json"]);
+    command.args(["bench", "--quick", "--long", "--rounds", "2", "--tool", "/bin/false", "--json"]);
     command.arg(&json).arg("--html").arg(&html).env("TMPDIR", &scratch);
     let outcome = Outcome::from(command.output().expect("it runs"));
     assert_eq!(outcome.code, 0, "{outcome:?}");
@@ -50,6 +51,18 @@ fn results_have_the_documented_keys_and_what_fails_is_shown_as_failing() {
         assert_eq!(runs, failures.map(|failures| failures + samples), "{mode}");
         assert!(samples > 0 || !mode["skipped"].is_null() || !mode["failure"].is_null(), "{mode}");
     }
+    let runs: Vec<_> = list(&results, "growth")
+        .iter()
+        .map(|growth| {
+            assert_eq!(keys(growth), named(GROWTH));
+            growth["runs"].as_u64()
+        })
+        .collect();
+    assert_eq!(runs, (0..=10).map(|stretch| Some(stretch * 2)).collect::<Vec<_>>());
+    for series in list(&results, "endurance") {
+        assert_eq!(list(series, "points").len(), 10, "{series}");
+    }
+    assert_eq!(results["endurance"][0]["mode"], "plain");
     let ids: Vec<&str> =
         list(&results, "targets").iter().filter_map(|t| t["id"].as_str()).collect();
     for id in ["P1", "P2", "P3", "P4", "P5", "P7", "P8", "P9", "P10", "P11"] {

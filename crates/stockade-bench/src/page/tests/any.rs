@@ -4,7 +4,7 @@ use proptest::collection::vec;
 use proptest::option;
 use proptest::prelude::*;
 
-use crate::{Footprint, Host, Mode, Overhead, PhaseTime, Point, Results, Series, Target};
+use crate::{Footprint, Growth, Host, Mode, Overhead, PhaseTime, Point, Results, Series, Target};
 
 fn words() -> impl Strategy<Value = String> {
     prop_oneof![
@@ -70,6 +70,19 @@ fn series() -> impl Strategy<Value = Vec<Series>> {
     vec(series, 0..30)
 }
 
+fn growth() -> impl Strategy<Value = Growth> {
+    let helper = (option::of(number()), option::of(number()));
+    (number(), number(), number(), helper).prop_map(
+        |(runs, host_bytes, host_files, (helper_bytes, helper_files))| Growth {
+            runs,
+            host_bytes,
+            host_files,
+            helper_bytes,
+            helper_files,
+        },
+    )
+}
+
 fn host() -> impl Strategy<Value = Host> {
     (words(), any::<usize>(), number(), words(), words(), real(), real()).prop_map(
         |(kernel, cpus, memory_bytes, cgroup, user, load_before, load_after)| Host {
@@ -107,12 +120,13 @@ pub(super) fn results() -> impl Strategy<Value = Results> {
             Overhead { workload, mode, bare_ns, inside_ns }
         });
     let head = (words(), words(), words(), any::<bool>(), host());
-    let lines = (vec(mode(), 0..12), series(), series(), series());
-    let rest = (vec(footprint, 0..5), vec(overhead, 0..5), vec(target(), 0..5));
+    let lines = (vec(mode(), 0..12), series(), series(), series(), series());
+    let rest =
+        (vec(growth(), 0..5), vec(footprint, 0..5), vec(overhead, 0..5), vec(target(), 0..5));
     (head, lines, rest).prop_map(|(head, lines, rest)| {
         let (version, date, command, quick, host) = head;
-        let (modes, host_size, concurrency, live) = lines;
-        let (footprint, overhead, targets) = rest;
+        let (modes, host_size, concurrency, live, endurance) = lines;
+        let (growth, footprint, overhead, targets) = rest;
         Results {
             schema: 1,
             version,
@@ -124,6 +138,8 @@ pub(super) fn results() -> impl Strategy<Value = Results> {
             host_size,
             concurrency,
             live,
+            endurance,
+            growth,
             footprint,
             overhead,
             targets,

@@ -1,7 +1,7 @@
 //! Results that nobody measured: made up, to look at the page and to test it. No figure in here says
 //! anything about any program.
 
-use crate::{Footprint, Host, Mode, Overhead, PhaseTime, Point, Results, Series, Target};
+use crate::{Footprint, Growth, Host, Mode, Overhead, PhaseTime, Point, Results, Series, Target};
 
 /// Numbers that look random, the same each time.
 pub(super) struct Noise(u64);
@@ -41,6 +41,8 @@ pub(super) fn nothing() -> Results {
         host_size: Vec::new(),
         concurrency: Vec::new(),
         live: Vec::new(),
+        endurance: Vec::new(),
+        growth: Vec::new(),
         footprint: Vec::new(),
         overhead: Vec::new(),
         targets: Vec::new(),
@@ -68,6 +70,13 @@ pub(super) fn whole() -> Results {
                 series(mode, "live sandboxes", &many, |x| start * (1.0 + x / 4000.0))
             })
             .into(),
+        endurance: [("plain", 640e3), ("namespace_warm", 8e5), ("wasm_pooled", 31e3)]
+            .map(|(mode, start)| {
+                let runs: Vec<u64> = (1..=10).map(|nth| nth * 10_000).collect();
+                series(mode, "runs", &runs, |x| start * (1.0 + 0.02 * (x / 7e3).sin()))
+            })
+            .into(),
+        growth: (0..=10).map(growth).collect(),
         footprint: footprint(),
         overhead: overhead(),
         targets: targets(),
@@ -182,6 +191,16 @@ fn series(mode: &str, x: &str, values: &[u64], time: impl Fn(f64) -> f64) -> Ser
         Point { x: *x, p50_ns: p50 as u64, p99_ns: (p50 * 1.9) as u64, per_second: None }
     };
     Series { mode: mode.to_owned(), x: x.to_owned(), points: values.iter().map(point).collect() }
+}
+
+fn growth(nth: u64) -> Growth {
+    Growth {
+        runs: nth * 10_000,
+        host_bytes: (31 << 20) + nth * 4096,
+        host_files: 19,
+        helper_bytes: Some((nth.min(1) * 90 + 700) << 10),
+        helper_files: (nth > 3).then_some(40),
+    }
 }
 
 fn throughput(mode: &str, start: f64) -> Series {

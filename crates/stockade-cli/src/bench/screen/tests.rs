@@ -12,6 +12,25 @@ fn times_have_three_digits_that_count() {
 }
 
 #[test]
+fn what_cannot_be_read_after_so_many_runs_is_a_dash() {
+    let growth = |helper_bytes| Growth {
+        runs: 7,
+        host_bytes: 2 << 20,
+        host_files: 3,
+        helper_bytes,
+        helper_files: None,
+    };
+    let text = super::growth(&[growth(Some(1024)), growth(None)]).expect("there is something");
+    let rows: Vec<Vec<&str>> =
+        text.lines().skip(2).map(|line| line.split_whitespace().collect()).collect();
+    assert_eq!(
+        rows,
+        [vec!["7", "2", "MiB", "3", "1", "KiB", "-"], vec!["7", "2", "MiB", "3", "-", "-"]]
+    );
+    assert_eq!(super::growth(&[]), None);
+}
+
+#[test]
 fn what_failed_is_shown_as_failing_and_what_is_missing_as_missing() {
     let plain = Mode {
         name: "plain process".to_owned(),
