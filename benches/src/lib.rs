@@ -5,13 +5,11 @@ pub mod bare;
 #[cfg(feature = "floor")]
 pub mod floor;
 mod machine;
-mod memory;
 mod race;
 mod times;
 mod workload;
 
 pub use machine::Machine;
-pub use memory::Memory;
 pub use race::{Failure, Race, repeat, thread_cpu, time};
 pub use times::Times;
 pub use workload::{WORKLOADS, Workload};
