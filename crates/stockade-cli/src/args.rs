@@ -67,8 +67,8 @@ Exit status:
   0    something was measured, whether or not the targets are met
   125  nothing could be measured, or a file could not be written
 
-It takes minutes, or with --quick less than half of one, and wants a machine with nothing else
-to do: the load before and after is part of the results. Processes, images and files are its own,
+It takes minutes, or with --quick less than half of one, and --long adds minutes. It wants a
+machine with nothing else to do: the load before and after is part of the results. Processes, images and files are its own,
 and go with it. What is not installed is skipped, which the results say. `-` is standard output.
 
 Examples:

@@ -29,7 +29,10 @@ pub(crate) fn bench(args: &BenchArgs) -> Result<Exit, Exit> {
     let watcher = Watcher { bar: bar(), interrupts };
     if io::stderr().is_terminal() {
         let time = if args.quick { "less than half a minute" } else { "two to six minutes" };
-        exit::say(&format!("measuring takes {time}; the machine should have nothing else to do"));
+        let long = if args.long { ", and minutes more to run so often" } else { "" };
+        exit::say(&format!(
+            "measuring takes {time}{long}; the machine should have nothing else to do"
+        ));
     }
     let outcome = bench::measure(&options(args), &watcher);
     watcher.bar.finish_and_clear();

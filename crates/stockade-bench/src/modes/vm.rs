@@ -119,12 +119,13 @@ pub(super) fn entrant(session: &Session<'_>) -> Result<Entrant<'static>, Stopped
             }
         }
     }
-    let without = match session.options.quick {
-        true => "; emulation in software takes seconds for each start and is left out to be quick",
-        false => "",
-    };
     failures.extend(kvm.err().map(|error| format!("/dev/kvm: {error}")));
-    Ok(Entrant::skipped(mode, format!("{}{without}", failures.join("; "))))
+    let failures = failures.join("; ");
+    if !session.options.quick {
+        return Ok(Entrant::broken(mode, failures));
+    }
+    let why = "emulation in software takes seconds for each start and is left out to be quick";
+    Ok(Entrant::skipped(mode, format!("{failures}; {why}")))
 }
 
 /// What is before the options of a model.
