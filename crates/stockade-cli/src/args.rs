@@ -68,8 +68,9 @@ Exit status:
   125  nothing could be measured, or a file could not be written
 
 It takes minutes, or with --quick less than half of one, and --long adds minutes. It wants a
-machine with nothing else to do: the load before and after is part of the results. Processes, images and files are its own,
-and go with it. What is not installed is skipped, which the results say. `-` is standard output.
+machine with nothing else to do: the load before and after is part of the results. Processes,
+images and files are its own, and go with it. What is not installed is skipped, which the results
+say. `-` is standard output.
 
 Examples:
   stockade bench --quick
