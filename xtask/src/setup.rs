@@ -14,7 +14,7 @@ struct Need {
     found: fn() -> bool,
 }
 
-const NEEDS: [Need; 6] = [
+const NEEDS: [Need; 7] = [
     Need {
         what: "a C compiler `cc` that links static programs",
         packages: &["gcc", "libc6-dev"],
@@ -28,6 +28,7 @@ const NEEDS: [Need; 6] = [
     Need { what: "/usr/bin/python3", packages: &["python3"], found: has_python },
     Need { what: "bubblewrap's `bwrap`", packages: &["bubblewrap"], found: has_bubblewrap },
     Need { what: "cpio", packages: &["cpio"], found: has_cpio },
+    Need { what: "strace", packages: &["strace"], found: || has("strace") },
     Need { what: host::STRESS, packages: &["stress-ng"], found: host::has_stress },
 ];
 
@@ -68,7 +69,7 @@ pub(crate) fn for_machine() -> Outcome {
 pub(crate) fn run() -> Outcome {
     provide(&NEEDS)?;
     println!(
-        "setup: cargo, cc -static, clang for WASI, python3, bubblewrap, cpio and stress-ng found"
+        "setup: cargo, cc -static, clang for WASI, python3, bubblewrap, cpio, strace and stress-ng found"
     );
     Ok(())
 }

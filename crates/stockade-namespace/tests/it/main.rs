@@ -5,6 +5,7 @@ mod accuracy;
 mod alone;
 mod bad_input;
 mod broken_steps;
+mod budget;
 mod bursts;
 mod elsewhere;
 mod fallback;
