@@ -21,6 +21,7 @@ mod host;
 mod landlock;
 mod left_out;
 mod limits;
+mod measured;
 mod outcome;
 mod prepare;
 mod prepared;
@@ -37,5 +38,7 @@ mod wardens;
 
 #[doc(hidden)]
 pub use left_out::LeftOut;
+#[doc(hidden)]
+pub use measured::Parts;
 pub use sandbox::NamespaceSandbox;
 pub use warden::Census;

@@ -134,7 +134,7 @@ fn profile(policy: &Policy) -> Profile {
 }
 
 /// The filter; nothing where the plan does without.
-fn filter(plan: &Plan, memory_is_counted: bool) -> Vec<u8> {
+pub(crate) fn filter(plan: &Plan, memory_is_counted: bool) -> Vec<u8> {
     if !plan.enforces(Control::Syscalls) {
         return Vec::new();
     }
