@@ -16,19 +16,20 @@ pub enum Epochs {
     Off,
 }
 
-/// An engine with a pool.
+/// An engine with a pool; without one where there is no address space for it, as under valgrind.
 ///
 /// # Errors
-/// When there is no address space for the pool.
+/// When this machine cannot run what wasmtime compiles.
 pub fn engine(epochs: Epochs) -> Result<Engine, Failure> {
+    let mut config = Config::new();
+    config.epoch_interruption(epochs == Epochs::On).memory_may_move(false);
     let mut pool = PoolingAllocationConfig::new();
     pool.total_memories(1000).total_tables(1000).total_core_instances(1000);
     pool.max_memory_size(4 << 30);
     pool.linear_memory_keep_resident(128 << 10).table_keep_resident(64 << 10);
-    let mut config = Config::new();
-    config.epoch_interruption(epochs == Epochs::On).memory_may_move(false);
-    config.allocation_strategy(InstanceAllocationStrategy::Pooling(pool));
-    Ok(Engine::new(&config)?)
+    let mut pooled = config.clone();
+    pooled.allocation_strategy(InstanceAllocationStrategy::Pooling(pool));
+    Ok(Engine::new(&pooled).or_else(|_| Engine::new(&config))?)
 }
 
 /// A command that was linked with `fd_write` and otherwise with functions that trap.

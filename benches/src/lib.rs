@@ -5,11 +5,13 @@ pub mod bare;
 #[cfg(feature = "floor")]
 pub mod floor;
 mod machine;
+mod path;
 mod race;
 mod times;
 mod workload;
 
 pub use machine::Machine;
+pub use path::{PATHS, Path, Work};
 pub use race::{Failure, Race, repeat, thread_cpu, time};
 pub use times::Times;
 pub use workload::{WORKLOADS, Workload};
