@@ -10,6 +10,7 @@ mod container;
 mod cross;
 mod demo;
 mod host;
+mod instructions;
 mod lint;
 mod nightly;
 mod runtimes;
@@ -34,6 +35,7 @@ Commands:
   test            run every test that this machine can run, and say what was skipped and why
   container-test  run tests inside unprivileged containers
   compat-test     run ordinary programs outside and inside, and compare: [--long]
+  instructions    count the instructions of each path, against the committed table: [--bless]
   vm-test         run the native tests in a virtual machine with cgroup version 2 and an older kernel
   demo            run a real untrusted program and one misbehaving guest per limit
   lint            formatting, clippy, documentation, tidy and licences
@@ -61,6 +63,7 @@ fn main() -> ExitCode {
         [] | ["help"] => help(),
         list if list.iter().any(|word| matches!(*word, "-h" | "--help")) => help(),
         ["compat-test", list @ ..] => compat::run(list),
+        ["instructions", list @ ..] => instructions::run(list),
         ["fuzz", list @ ..] => nightly::fuzz::run(list),
         list => Err(format!("no such command: {}\n\n{HELP}", list.join(" "))),
     };

@@ -52,6 +52,17 @@ const PROGRAMS: [Need; 5] = [
     Need { what: "pip for /usr/bin/python3", packages: &["python3-pip"], found: has_pip },
 ];
 
+/// What `cargo xtask instructions` counts with.
+const COUNTING: [Need; 1] =
+    [Need { what: "valgrind", packages: &["valgrind"], found: || has("valgrind") }];
+
+/// Checks what counts instructions; installs it where it may. Without it nothing is counted.
+pub(crate) fn for_counting() {
+    if let Err(reason) = provide(&COUNTING) {
+        println!("setup: {reason}");
+    }
+}
+
 /// Checks what ordinary programs there are; installs what is missing where it may. What is missing
 /// all the same is skipped later.
 pub(crate) fn for_compat() {

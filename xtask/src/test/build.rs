@@ -24,7 +24,7 @@ pub(crate) struct Built {
 
 /// One message of `cargo build --message-format=json`, as far as it is read here.
 #[derive(Deserialize)]
-pub(super) struct Artifact {
+pub(crate) struct Artifact {
     manifest_path: PathBuf,
     target: Target,
     profile: Profile,
@@ -40,6 +40,18 @@ struct Target {
 #[derive(Deserialize)]
 struct Profile {
     test: bool,
+}
+
+impl Artifact {
+    fn is(&self, kind: &str) -> bool {
+        self.target.kind.iter().any(|word| word == kind)
+    }
+
+    /// The executable, if it is that of this target.
+    pub(crate) fn into_executable(self, kind: &str, name: &str) -> Option<PathBuf> {
+        let meant = self.is(kind) && self.target.name == name;
+        self.executable.filter(|_| meant)
+    }
 }
 
 /// Builds the test binaries, the programs and the examples of the workspace.
