@@ -36,8 +36,8 @@ pub(crate) struct Table {
 
 impl Default for Table {
     fn default() -> Self {
-        let streams = [0, 1, 2].map(|stream| Some(Slot::Stream(stream)));
-        Self { slots: streams.into_iter().chain([Some(Slot::Root)]).collect(), free: ROOT + 1 }
+        let stream = |stream| Some(Slot::Stream(stream));
+        Self { slots: vec![stream(0), stream(1), stream(2), Some(Slot::Root)], free: ROOT + 1 }
     }
 }
 
