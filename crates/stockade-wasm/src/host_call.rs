@@ -4,10 +4,10 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use wasmtime::{Caller, Extern};
+use wasmtime::Caller;
 
 use crate::tether::Tether;
-use crate::wasi::Guest;
+use crate::wasi::{Guest, memory};
 
 /// A guest's call of a host function: whether the run has to stop, and the guest's memory.
 pub struct HostCall<'a> {
@@ -64,10 +64,8 @@ impl<'a> HostCall<'a> {
     }
 
     fn memory(&mut self, out: OutOfBounds) -> Result<&mut [u8], OutOfBounds> {
-        match self.caller.get_export("memory") {
-            Some(Extern::Memory(memory)) => Ok(memory.data_mut(&mut self.caller)),
-            _ => Err(out),
-        }
+        let memory = memory(&mut self.caller).ok_or(out)?;
+        Ok(memory.data_mut(&mut self.caller))
     }
 }
 

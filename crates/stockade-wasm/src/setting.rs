@@ -91,6 +91,7 @@ impl Setting {
             appointment: None,
             files: Files::new(Arc::clone(&self.layout)),
             table: ResourceTable::new(),
+            memory: None,
             fds: Table::default(),
         };
         (guest, live_input)

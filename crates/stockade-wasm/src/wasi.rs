@@ -16,12 +16,13 @@ mod stdio;
 mod stubs;
 mod table;
 
+pub(crate) use memory::memory;
 pub(crate) use table::Table;
 
 use std::sync::Arc;
 
-use wasmtime::Linker;
 use wasmtime::component::ResourceTable;
+use wasmtime::{Linker, Memory};
 
 use crate::clock::Appointment;
 use crate::files::Files;
@@ -48,6 +49,8 @@ pub(crate) struct Guest {
     pub(crate) files: Files,
     /// What a component has handles of.
     pub(crate) table: ResourceTable,
+    /// That of a module, once it was looked for.
+    pub(crate) memory: Option<Memory>,
     /// Descriptors of a module of preview 1.
     pub(crate) fds: Table,
 }

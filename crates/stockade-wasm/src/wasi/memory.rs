@@ -1,17 +1,25 @@
 //! A guest's memory, seen from a function it calls. Every access is checked.
 
-use wasmtime::{Caller, Extern};
+use wasmtime::{Caller, Extern, Memory};
 
 use super::{Errno, Guest};
+
+/// The memory that a guest exports: looked up by its name once, since a store has one instance of one
+/// module.
+pub(crate) fn memory(caller: &mut Caller<'_, Guest>) -> Option<Memory> {
+    if caller.data().memory.is_none() {
+        let found = caller.get_export("memory").and_then(Extern::into_memory);
+        caller.data_mut().memory = found;
+    }
+    caller.data().memory
+}
 
 /// The guest's memory and what its store holds.
 pub(super) fn parts<'a>(
     caller: &'a mut Caller<'_, Guest>,
 ) -> Result<(&'a mut [u8], &'a mut Guest), Errno> {
-    match caller.get_export("memory") {
-        Some(Extern::Memory(memory)) => Ok(memory.data_and_store_mut(caller)),
-        _ => Err(Errno::FAULT),
-    }
+    let memory = memory(caller).ok_or(Errno::FAULT)?;
+    Ok(memory.data_and_store_mut(caller))
 }
 
 /// The bytes at `at`.
