@@ -3,6 +3,7 @@
 mod refusal;
 
 use std::fs;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use stockade_core::{Ability, Control, Error, ErrorKind, Support};
@@ -27,6 +28,8 @@ pub(crate) struct Host {
     uid_map: String,
     gid_map: String,
     pub(crate) cgroups: Cgroups,
+    /// The cgroup in which, or above which, the memory of this process may be bounded.
+    pub(crate) memory_group: Option<PathBuf>,
     /// Whether the warden cannot see the processes of its sandboxes.
     blind: bool,
     /// What is not used, though it may be there.
@@ -71,7 +74,9 @@ impl Host {
         };
         let cgroups = Cgroups::probe(&hierarchies);
         sweep(&cgroups.parents);
-        let mut host = Self { privileged, uid_map, gid_map, cgroups, blind: false, left_out };
+        let memory_group = hierarchies.memory().map(Path::to_owned);
+        let mut host =
+            Self { privileged, uid_map, gid_map, cgroups, memory_group, blind: false, left_out };
         host.blind = host.single_id() && sight::is_hidden(&text("/proc/self/mountinfo"));
         host
     }

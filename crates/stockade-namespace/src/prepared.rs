@@ -31,7 +31,7 @@ pub(crate) struct NamespacePrepared {
 
 /// How long a built sandbox waits before a new one takes its place.
 const AGE: Duration = Duration::from_secs(60);
-/// With less memory available on the machine than this, no sandbox waits.
+/// With less memory available than this, on the machine or in a large cgroup, no sandbox waits.
 const FLOOR: u64 = 128 << 20;
 
 impl NamespacePrepared {

@@ -59,7 +59,7 @@ impl NamespaceSandbox {
         Self::on(Host::look_past(walls))
     }
 
-    fn on(host: Host) -> Result<Self> {
+    pub(crate) fn on(host: Host) -> Result<Self> {
         let wardens = Wardens::new(host)?;
         let support = wardens.host.support(wardens.landlock_abi, wardens.no_proc);
         Ok(Self { wardens: Arc::new(wardens), support })

@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use stockade_core::{Error, ErrorKind, Result};
 
-use crate::cgroup::{Base, Cgroups, Home, Lack, Manager, Scope, Unit};
+use crate::cgroup::{self, Base, Cgroups, Home, Lack, Manager, Scope, Unit};
 use crate::host::{Host, link_error};
 use crate::warden::{Link, Newborn};
 
@@ -74,7 +74,8 @@ fn open(host: &Host, host_network: bool) -> Result<Link> {
             Some(base)
         }
     };
-    warden.settle(host.next_ids(), host_network, base).map_err(link_error)
+    let bound = host.memory_group.as_deref().and_then(cgroup::directory);
+    warden.settle(host.next_ids(), host_network, base, bound.as_ref()).map_err(link_error)
 }
 
 /// Launches a warden in a scope of the service manager, and finds out what cgroups can do there.
@@ -89,7 +90,8 @@ fn in_scope(host: &Host, manager: &Manager, host_network: bool) -> Result<(Link,
     warden.join(Some(scope.door()), deadline).map_err(|error| lack(&error))?;
     let cgroups = Cgroups::probe_scope(&scope);
     let base = Base::create(&cgroups.parents).map_err(|error| lack(&error))?;
-    let link = warden.settle(host.next_ids(), host_network, Some(base));
+    let bound = cgroup::directory(scope.dir());
+    let link = warden.settle(host.next_ids(), host_network, Some(base), bound.as_ref());
     Ok((link.map_err(|error| lack(&error))?, cgroups))
 }
 

@@ -60,6 +60,12 @@ impl Hierarchies {
         Ok(Self::parse(&text(&cgroup), &text(&mountinfo)))
     }
 
+    /// The caller's own group in which memory is counted, if it is anywhere.
+    pub(crate) fn memory(&self) -> Option<&Path> {
+        let unified = || self.v2.as_ref().map(|there| &there.own);
+        self.v1.get("memory").or_else(unified).map(PathBuf::as_path)
+    }
+
     /// Finds the caller's own directories in the two texts. A cgroup outside of what is mounted,
     /// or outside of the caller's cgroup namespace (its path holds `..`), is left out.
     pub(crate) fn parse(cgroup_text: &str, mountinfo_text: &str) -> Self {

@@ -15,7 +15,8 @@ mod scope;
 mod sweep;
 mod unified;
 
-use std::path::PathBuf;
+use std::os::fd::OwnedFd;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use stockade_core::{Ability, Control};
@@ -82,6 +83,11 @@ pub(crate) enum Home {
     Wanting(Manager),
     /// In a scope of the service manager's, another one for each warden.
     Scope(Manager),
+}
+
+/// The directory of a group, to look at its files; `None` where there is none any more.
+pub(crate) fn directory(dir: &Path) -> Option<OwnedFd> {
+    files::open_directory(dir).ok()
 }
 
 /// What cgroups can do for this process.

@@ -132,6 +132,11 @@ impl Scope {
         Ok(Self { manager: manager.clone(), dir, door })
     }
 
+    /// The group that all of the warden's are in.
+    pub(crate) fn dir(&self) -> &Path {
+        &self.dir
+    }
+
     /// What a process that is to go to the leaf beneath the scope writes `0` to.
     pub(crate) fn door(&self) -> BorrowedFd<'_> {
         self.door.as_fd()

@@ -1,9 +1,12 @@
+use std::fs;
+use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use stockade_core::{Policy, Program, Sandbox, Stdio};
+use stockade_core::{Policy, Prepared, Program, Sandbox, Stdio};
 
 use super::{NamespacePrepared, waiters};
+use crate::host::Host;
 use crate::prepare::Blueprint;
 use crate::sandbox::NamespaceSandbox;
 use crate::warden::Waiters;
@@ -22,8 +25,8 @@ fn prepared(sandbox: &NamespaceSandbox) -> NamespacePrepared {
 }
 
 #[expect(clippy::print_stdout, reason = "the test runner counts what was skipped by its line")]
-fn sandbox() -> Option<NamespaceSandbox> {
-    let sandbox = NamespaceSandbox::new();
+fn sandbox_on(host: Host) -> Option<NamespaceSandbox> {
+    let sandbox = NamespaceSandbox::on(host);
     if let Err(error) = &sandbox {
         assert_eq!(error.kind(), stockade_core::ErrorKind::Unsupported, "{error:?}");
         println!("SKIP: {}: {error}", thread::current().name().unwrap_or_default());
@@ -31,11 +34,15 @@ fn sandbox() -> Option<NamespaceSandbox> {
     sandbox.ok()
 }
 
+fn sandbox() -> Option<NamespaceSandbox> {
+    sandbox_on(Host::look())
+}
+
 /// The inits of what waits.
 fn inits(sandbox: &NamespaceSandbox) -> Vec<String> {
     let warden = sandbox.warden_id().expect("there is a warden");
     let path = format!("/proc/{warden}/task/{warden}/children");
-    let text = std::fs::read_to_string(path).expect("the warden lives");
+    let text = fs::read_to_string(path).expect("the warden lives");
     text.split_whitespace().map(str::to_owned).collect()
 }
 
@@ -90,8 +97,106 @@ fn nothing_waits_while_memory_is_short() {
     assert!(soon(|| inits(&sandbox).is_empty()));
     thread::sleep(Duration::from_millis(1500));
     assert_eq!(sandbox.census().expect("the warden lives").waiting, 0);
-    let run = stockade_core::Prepared::start(&prepared, Stdio::captured()).expect("it starts");
+    let run = prepared.start(Stdio::captured()).expect("it starts");
     assert!(run.wait().expect("it is reported").verdict.success());
     registration.warm(waiters(2)).expect("the warden lives");
     assert!(soon(|| inits(&sandbox).len() == 2));
+}
+
+/// Directories with files like those of a cgroup and the one above it, removed when dropped.
+struct Groups(PathBuf);
+
+impl Groups {
+    fn new(name: &str) -> Self {
+        let top = format!("stockade-{name}-{}", std::process::id());
+        let groups = Self(std::env::temp_dir().join(top));
+        fs::create_dir_all(groups.inner()).expect("a folder can be made");
+        for group in [groups.outer(), groups.inner()] {
+            fs::write(group.join("cgroup.procs"), "").expect("a file can be written");
+        }
+        groups
+    }
+
+    fn outer(&self) -> PathBuf {
+        self.0.join("outer")
+    }
+
+    fn inner(&self) -> PathBuf {
+        self.0.join("outer/inner")
+    }
+
+    /// How many sandboxes wait in the end, of two that are wanted, once the files say this.
+    fn waiting(&self, sandbox: &NamespaceSandbox, group: &Path, files: &[(&str, u64)]) -> usize {
+        let before = inits(sandbox);
+        for (file, value) in files {
+            fs::write(group.join(file), format!("{value}\n")).expect("a file can be written");
+        }
+        // Each step here changes the number, and none is looked at twice in a second.
+        soon(|| inits(sandbox).len() == 2 - before.len());
+        inits(sandbox).len()
+    }
+}
+
+impl Drop for Groups {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.0);
+    }
+}
+
+const MIB: u64 = 1 << 20;
+
+/// A sandbox whose host is in the inner of these groups, with two that wait.
+fn grouped(groups: &Groups) -> Option<(NamespaceSandbox, NamespacePrepared)> {
+    let mut host = Host::look();
+    host.memory_group = Some(groups.inner());
+    let sandbox = sandbox_on(host)?;
+    let prepared = prepared(&sandbox);
+    prepared.warm(2).expect("the warden lives");
+    assert!(soon(|| inits(&sandbox).len() == 2));
+    Some((sandbox, prepared))
+}
+
+#[test]
+fn nothing_waits_while_a_group_of_version_2_is_nearly_full() {
+    let groups = Groups::new("memory-v2");
+    let (outer, inner) = (groups.outer(), groups.inner());
+    let cache = |bytes: u64| {
+        let text = format!("anon 7\nactive_file 0\ninactive_file {bytes}\nslab_reclaimable 0\n");
+        fs::write(outer.join("memory.stat"), text).expect("a file can be written");
+    };
+    cache(0);
+    fs::write(inner.join("memory.max"), "max\n").expect("a file can be written");
+    fs::write(inner.join("memory.current"), "1\n").expect("a file can be written");
+    let Some((sandbox, _prepared)) = grouped(&groups) else { return };
+    let waiting = |group: &Path, files: &[_]| groups.waiting(&sandbox, group, files);
+    let full = [("memory.max", 4096 * MIB), ("memory.current", 4096 * MIB - 127 * MIB)];
+    assert_eq!(waiting(&outer, &full), 0);
+    // What is cached can be given up.
+    cache(2 * MIB);
+    assert_eq!(waiting(&outer, &[]), 2);
+    assert_eq!(waiting(&outer, &[("memory.high", 4000 * MIB)]), 0);
+    // An eighth of a small limit is enough.
+    assert_eq!(waiting(&outer, &[("memory.current", 3000 * MIB)]), 2);
+    assert_eq!(waiting(&inner, &[("memory.max", 64 * MIB), ("memory.current", 57 * MIB)]), 0);
+    assert_eq!(waiting(&inner, &[("memory.current", 55 * MIB)]), 2);
+}
+
+#[test]
+fn nothing_waits_while_a_group_of_version_1_is_nearly_full() {
+    let groups = Groups::new("memory-v1");
+    let (outer, inner) = (groups.outer(), groups.inner());
+    let unlimited = i64::MAX.to_string();
+    fs::write(inner.join("memory.limit_in_bytes"), unlimited).expect("a file can be written");
+    fs::write(inner.join("memory.usage_in_bytes"), "1\n").expect("a file can be written");
+    let Some((sandbox, _prepared)) = grouped(&groups) else { return };
+    let waiting = |files: &[_]| groups.waiting(&sandbox, &outer, files);
+    let (limit, usage) = ("memory.limit_in_bytes", "memory.usage_in_bytes");
+    assert_eq!(waiting(&[(limit, 64 * MIB), (usage, 57 * MIB)]), 0);
+    let stat = format!("inactive_file 0\ntotal_inactive_file {}\ntotal_active_file 9\n", 2 * MIB);
+    fs::write(outer.join("memory.stat"), stat).expect("a file can be written");
+    assert_eq!(waiting(&[]), 2);
+    assert_eq!(waiting(&[(usage, 60 * MIB)]), 0);
+    // The group is gone; nothing there bounds anything any more.
+    fs::remove_dir_all(groups.outer()).expect("it is ours");
+    assert_eq!(waiting(&[]), 2);
 }

@@ -117,7 +117,7 @@ pub(crate) struct Waiters {
     pub(crate) count: usize,
     /// After this time one that waits is replaced by a new one.
     pub(crate) age: Duration,
-    /// With less memory available on the machine than this, none waits.
+    /// With less memory available than this, none waits; in a cgroup an eighth of it is enough.
     pub(crate) floor: u64,
 }
 
@@ -178,12 +178,13 @@ impl Newborn {
         }
     }
 
-    /// Has it settle in, with directories for its cgroups.
+    /// Has it settle in, with directories for its cgroups, and the group whose memory is to last.
     pub(crate) fn settle(
         self,
         ids: IdRange,
         host_network: bool,
         groups: Option<Base>,
+        bound: Option<&OwnedFd>,
     ) -> Result<Link, LinkError> {
         let socket = self.socket;
         let mut packet = packet(Operation::Hello);
@@ -198,12 +199,16 @@ impl Newborn {
         if host_network {
             flags |= request::flags::HOST_NETWORK;
         }
+        if bound.is_some() {
+            flags |= request::flags::BOUNDED;
+        }
         packet[Hello::Flags as usize] = flags;
         packet[Hello::Uid as usize] = rustix::process::geteuid().as_raw().into();
         packet[Hello::Gid as usize] = rustix::process::getegid().as_raw().into();
         // A child that the host forks shares the socket; the warden must end with the host itself.
         let host = pidfd(rustix::process::getpid())?;
         let mut fds = vec![host.as_fd()];
+        fds.extend(bound.map(AsFd::as_fd));
         fds.extend(groups.iter().flat_map(Base::descriptors));
         send(&socket, &packet, &fds, || {})?;
         let reply = receive(&socket)?;

@@ -18,6 +18,7 @@ mod machine;
 mod noexec;
 mod planted;
 mod processes;
+mod room;
 mod sockets;
 mod streams;
 mod stress;

@@ -17,25 +17,25 @@ fn waiting(subject: &Subject) -> u64 {
 }
 
 /// The processes that wait right before their `execve`.
-fn waiters(subject: &Subject) -> Vec<u32> {
+pub(crate) fn waiters(subject: &Subject) -> Vec<u32> {
     let mut all = descendants(subject.backend().warden_id().expect("there is a warden"));
     all.retain(|pid| status(*pid, "Name").is_some_and(|name| name == "stockade-wait"));
     all
 }
 
 /// Has `count` sandboxes wait, and waits for them.
-fn warm(subject: &Subject, prepared: &dyn Prepared, count: usize) {
+pub(crate) fn warm(subject: &Subject, prepared: &dyn Prepared, count: usize) {
     prepared.warm(count).expect("it is no wish too many");
     assert!(soon(|| waiters(subject).len() == count), "{:?}", subject.backend().census());
 }
 
-fn start(prepared: &dyn Prepared) -> Report {
+pub(crate) fn start(prepared: &dyn Prepared) -> Report {
     let run = prepared.start(Stdio::captured()).expect("it starts");
     Job::wait(run).expect("it is reported")
 }
 
 /// Whether a run began in a sandbox that had waited: then nothing was built in its time.
-fn had_waited(report: &Report) -> bool {
+pub(crate) fn had_waited(report: &Report) -> bool {
     let phase = |name| report.timings.phases.iter().find(|phase| phase.name == name);
     ["clone", "mounts", "fork", "limits"]
         .into_iter()

@@ -18,6 +18,7 @@ mod groups;
 mod init;
 mod plans;
 mod pool;
+mod room;
 mod roots;
 mod run;
 mod sample;

@@ -10,11 +10,10 @@ use crate::groups::Groups;
 use crate::run::Taken;
 use crate::serve::{GATE, State, key};
 use crate::sys::{self, EPOLLIN, Errno, Fd, Result};
-use crate::text;
 use crate::wire::board::Word;
 use crate::wire::request::{MAX_POOLS, MAX_WAITING, PACKET_WORDS, Packet, VERSION, Waiting, Warm};
 
-/// How often the age of the waiting and the memory of the machine are looked at.
+/// How often the age of the waiting and the memory that is left are looked at.
 const TEND_PACE: u64 = 1_000_000_000;
 /// How long no run is built after one has failed, or there was no memory for it.
 const SULK: u64 = 1_000_000_000;
@@ -178,12 +177,12 @@ impl State {
             }
             self.pools.building = 0;
         }
-        let pool = &self.pools.all[index];
-        if available(self.home.proc) < pool.floor {
+        if !self.has_room(index, now) {
             self.pools.all[index].resume_at = now + SULK;
             return;
         }
-        let (plan, free) = (pool.plan - 1, self.runs.iter().position(|run| !run.live));
+        let plan = self.pools.all[index].plan - 1;
+        let free = self.runs.iter().position(|run| !run.live);
         let parked = free.ok_or(Errno::EAGAIN).and_then(|run| self.park(index, plan, run));
         if parked.is_err() {
             self.pools.all[index].resume_at = now + SULK;
@@ -267,21 +266,25 @@ impl State {
         }
     }
 
+    /// Whether there is enough memory for runs of this pool to wait.
+    fn has_room(&mut self, index: usize, now: u64) -> bool {
+        let floor = self.pools.all[index].floor;
+        self.home.room.is_enough(self.home.proc, floor, now)
+    }
+
     /// Ends what has waited too long, and what there is too little memory for.
     pub fn tend(&mut self, now: u64) {
         if self.pools.waiting == 0 || self.pools.tend_at > now {
             return;
         }
-        let available = available(self.home.proc);
         let mut next = now + TEND_PACE;
         for index in 0..self.pools.high {
-            let pool = &mut self.pools.all[index];
-            if pool.waiting != 0 && available < pool.floor {
-                pool.resume_at = now + SULK;
+            if self.pools.all[index].waiting != 0 && !self.has_room(index, now) {
+                self.pools.all[index].resume_at = now + SULK;
                 while self.withdraw(index) {}
                 continue;
             }
-            let too_old = now.saturating_sub(pool.age_ns);
+            let too_old = now.saturating_sub(self.pools.all[index].age_ns);
             let mut old = 0;
             for run in self.runs.iter().take(self.high).filter(|run| run.live) {
                 if run.place.pool == index + 1 {
@@ -313,15 +316,6 @@ fn shut(epoll: Fd, place: Place) {
         sys::epoll_remove(epoll, place.gate);
         sys::close(place.gate);
     }
-}
-
-/// Bytes of memory that a new program could have on this machine, as proc_meminfo(5) estimates it;
-/// all there can be, where it does not say.
-fn available(proc: Fd) -> u64 {
-    let mut buffer = [0u8; 512];
-    let read = sys::read_file(proc, b"meminfo\0", &mut buffer);
-    let kib = read.ok().and_then(|text| text::value(text, b"MemAvailable"));
-    kib.map_or(u64::MAX, |kib| kib.saturating_mul(1024))
 }
 
 /// Both ends of everything between a host and a run that waits.

@@ -1,5 +1,6 @@
 //! The first request: settling into namespaces from which sandboxes can be made.
 
+use crate::room::Room;
 use crate::sys::{
     self, AT_FDCWD, CLONE_NEWNS, CLONE_NEWPID, Cloned, Errno, Fd, NODEV, NOEXEC, NOSUID,
     O_DIRECTORY, O_PATH, O_RDONLY, RDONLY,
@@ -30,6 +31,8 @@ pub struct Home {
     pub own: Fd,
     /// Directories in which cgroups are made.
     pub groups: [Fd; MAX_GROUPS],
+    /// The memory that is left.
+    pub room: Room,
     /// Number of CPUs, to pace checks of the CPU clock.
     pub cpus: u64,
 }
@@ -42,8 +45,13 @@ pub fn settle(packet: &[u64], fds: &[Fd], home: &mut Home) -> Result<(), (Settle
     home.host_network = wanted & flags::HOST_NETWORK != 0;
     home.first_id = word(Hello::FirstId);
     home.ids = word(Hello::Ids);
-    let (host, groups) = fds.split_first().ok_or((Settle::Resources, sys::Errno::EPROTO))?;
+    let (host, mut groups) = fds.split_first().ok_or((Settle::Resources, sys::Errno::EPROTO))?;
     home.host = *host;
+    if wanted & flags::BOUNDED != 0 {
+        let (bound, rest) = groups.split_first().ok_or((Settle::Resources, sys::Errno::EPROTO))?;
+        home.room = Room::within(*bound);
+        groups = rest;
+    }
     home.own = sys::own_pidfd().map_err(|errno| (Settle::Resources, errno))?;
     for (slot, fd) in home.groups.iter_mut().zip(groups) {
         *slot = *fd;

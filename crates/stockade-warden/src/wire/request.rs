@@ -26,8 +26,9 @@ pub type Packet = [u64; PACKET_WORDS];
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u64)]
 pub enum Operation {
-    /// Settle in, before anything else but `Join`. Words: [`Hello`] fields. Descriptors: the host's own pidfd, then
-    /// the cgroup directories.
+    /// Settle in, before anything else but `Join`. Words: [`Hello`] fields. Descriptors: the host's own
+    /// pidfd, with [`flags::BOUNDED`] the cgroup that bounds memory, then the directories to make
+    /// cgroups in.
     Hello = 1,
     /// Build a root. Word 2: its number. Descriptor: the recipe. Replied to.
     MakeRoot,
@@ -96,6 +97,8 @@ pub mod flags {
     pub const SINGLE_ID: u64 = 1;
     /// Runs share the host's network; the warden stays in it.
     pub const HOST_NETWORK: u64 = 2;
+    /// A cgroup is given in which, or above which, memory may be bounded.
+    pub const BOUNDED: u64 = 4;
 }
 
 /// Words of a reply. Word 1 is the errno, zero for success.
@@ -173,7 +176,8 @@ pub enum Warm {
     Count,
     /// How long one waits before it is replaced, in nanoseconds.
     AgeNs,
-    /// Least memory that must be available on the machine, in bytes; with less, none waits.
+    /// Least memory that must be available, in bytes; with less, none waits. In a cgroup an eighth of
+    /// its limit is enough.
     Floor,
 }
 
