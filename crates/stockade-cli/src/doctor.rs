@@ -7,6 +7,7 @@ mod backend;
 mod host;
 pub(crate) mod screen;
 mod trial;
+mod waiting;
 
 use std::io::{self, Write};
 

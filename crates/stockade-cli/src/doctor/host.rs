@@ -5,6 +5,8 @@ use std::path::Path;
 
 use serde::Serialize;
 
+use super::waiting::Waiting;
+
 #[derive(Debug, Default, Serialize)]
 pub(super) struct Host {
     pub(super) arch: &'static str,
@@ -18,6 +20,8 @@ pub(super) struct Host {
     pub(super) seccomp: bool,
     /// The engine whose container this is, as far as it can be told.
     pub(super) container: Option<String>,
+    /// What waits on it for a start.
+    pub(super) waiting: Waiting,
 }
 
 impl Host {
@@ -29,13 +33,15 @@ impl Host {
             line.split_whitespace().nth(at)?.parse().ok()
         };
         let kernel = fs::read_to_string("/proc/sys/kernel/osrelease").ok();
+        let uid = field("Uid:", 1);
         Self {
             arch: std::env::consts::ARCH,
             kernel: kernel.map(|release| release.trim().to_owned()),
-            uid: field("Uid:", 1),
+            uid,
             cgroups: hierarchies(&text("/proc/self/cgroup")),
             seccomp: field("Seccomp:", 0) == Some(2),
             container: container(),
+            waiting: Waiting::look(uid),
         }
     }
 }

@@ -51,7 +51,30 @@ pub(super) fn head(version: &str, host: &Host, width: u16) -> String {
     if host.seccomp {
         text.push_str(", under a seccomp filter");
     }
-    wrap(&text, "", width)
+    let mut text = wrap(&text, "", width);
+    if let Some(waiting) = waiting(host) {
+        text.push('\n');
+        text.push_str(&wrap(&waiting, "", width));
+    }
+    text
+}
+
+/// What waits, if anything does.
+fn waiting(host: &Host) -> Option<String> {
+    let count = |number: usize, what: &str, plural: &str| match number {
+        1 => format!("1 {what}"),
+        number => format!("{number} {what}{plural}"),
+    };
+    let sandboxes = host.waiting.sandboxes.filter(|number| *number != 0)?;
+    let (verb, of) = match (sandboxes, host.uid) {
+        (1, Some(0)) => ("waits", ""),
+        (1, _) => ("waits", " of this user"),
+        (_, Some(0)) => ("wait", ""),
+        (_, _) => ("wait", " of this user"),
+    };
+    let sandboxes = count(sandboxes, "sandbox", "es");
+    let helpers = count(host.waiting.helpers.unwrap_or(0), "helper process", "es");
+    Some(format!("{sandboxes}{of} {verb} for a start, built by {helpers}"))
 }
 
 fn backend(found: &BackendFindings, width: u16) -> String {

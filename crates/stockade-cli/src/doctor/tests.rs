@@ -4,7 +4,8 @@ use stockade::{Ability, Control, Error, ErrorKind, Support};
 use super::Findings;
 use super::backend::{BackendFindings, ControlFindings};
 use super::host::{Host, hierarchies};
-use super::screen::render_at;
+use super::screen::{head, render_at};
+use super::waiting::Waiting;
 
 const DELEGATE: &str =
     "delegate one: `systemd-run --scope a-command-that-is-longer-than-a-narrow-line`";
@@ -126,4 +127,70 @@ fn hierarchies_are_told_by_their_controllers() {
     assert_eq!(hierarchies("2:cpu,cpuacct:/\n1:name=systemd:/\n"), Some("v1"));
     assert_eq!(hierarchies("2:memory:/\n0::/\n"), Some("hybrid"));
     assert_eq!(hierarchies(""), None);
+}
+
+/// A folder in which processes are described as in `/proc`, removed with it.
+struct Processes(std::path::PathBuf);
+
+impl Processes {
+    fn new() -> Self {
+        let name = format!("stockade-processes-{}", std::process::id());
+        Self(std::env::temp_dir().join(name))
+    }
+
+    fn add(&self, id: u32, name: &str, parent: u32, user: u32) {
+        let folder = self.0.join(id.to_string());
+        std::fs::create_dir_all(&folder).expect("a folder can be made");
+        let text = format!("Name:\t{name}\nUmask:\t0022\nPPid:\t{parent}\nUid:\t{user}\t9\t9\t9\n");
+        std::fs::write(folder.join("status"), text).expect("a file can be written");
+    }
+}
+
+impl Drop for Processes {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
+
+#[test]
+fn what_waits_is_counted_by_its_helper_and_for_its_user() {
+    let processes = Processes::new();
+    let look = |user| {
+        let found = Waiting::look_in(&processes.0, user);
+        found.sandboxes.zip(found.helpers)
+    };
+    assert_eq!(look(0), None, "there is no such folder");
+    for (helper, user, inits) in [(10, 1000, 11..13), (20, 1001, 21..22), (30, 1000, 31..32)] {
+        processes.add(helper, "stockade-warden", 1, user);
+        for init in inits {
+            processes.add(init, "stockade-warden", helper, 7);
+            processes.add(init + 100, "stockade-wait", init, 8);
+        }
+    }
+    // A run, an orphan, and two that pretend.
+    processes.add(13, "stockade-warden", 10, 7);
+    processes.add(113, "true", 13, 8);
+    processes.add(200, "stockade-wait", 999, 1000);
+    processes.add(201, "sh", 1, 1000);
+    processes.add(202, "stockade-wait", 201, 1000);
+    processes.add(203, "stockade-wait", 10, 1000);
+    std::fs::create_dir_all(processes.0.join("self")).expect("a folder can be made");
+    assert_eq!(look(1000), Some((3, 2)));
+    assert_eq!(look(1001), Some((1, 1)));
+    assert_eq!(look(1002), Some((0, 0)));
+    assert_eq!(look(0), Some((4, 3)));
+}
+
+#[test]
+fn what_waits_is_said_if_anything_does() {
+    let said = |sandboxes, helpers, uid| {
+        let waiting = Waiting { sandboxes: Some(sandboxes), helpers: Some(helpers) };
+        head("1", &Host { uid: Some(uid), waiting, ..Host::default() }, 100)
+    };
+    assert_eq!(said(0, 0, 0).lines().count(), 1);
+    let last = |text: String| text.lines().last().map(str::to_owned);
+    let root = last(said(8, 2, 0)).expect("a line");
+    assert_eq!(root, "8 sandboxes wait for a start, built by 2 helper processes");
+    let user = last(said(1, 1, 1000)).expect("a line");
+    assert_eq!(user, "1 sandbox of this user waits for a start, built by 1 helper process");
 }

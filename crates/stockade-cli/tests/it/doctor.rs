@@ -1,8 +1,11 @@
 //! `stockade doctor`.
 
 use std::process::Command;
+use std::thread;
+use std::time::Duration;
 
 use serde_json::Value;
+use stockade::{Control, NamespaceSandbox, Policy, Program, Sandbox};
 
 use crate::command::{Outcome, call, stockade};
 
@@ -47,8 +50,9 @@ fn json_has_the_documented_keys() {
     );
     assert_eq!(outcome.code, i32::from(found["default_policy"] != true), "{outcome:?}");
     let host = &found["host"];
-    assert_eq!(keys(host), ["arch", "cgroups", "container", "kernel", "seccomp", "uid"]);
+    assert_eq!(keys(host), ["arch", "cgroups", "container", "kernel", "seccomp", "uid", "waiting"]);
     assert_eq!(host["arch"], std::env::consts::ARCH);
+    assert_eq!(keys(&host["waiting"]), ["helpers", "sandboxes"]);
     for (index, name) in ["namespace", "wasm"].into_iter().enumerate() {
         has_the_documented_keys(&found["backends"][index], name);
     }
@@ -166,4 +170,40 @@ fn a_backend_that_was_not_asked_for_is_not_examined() {
     assert_eq!((&backends[0]["backend"], &found["default_policy"]), (&"wasm".into(), &true.into()));
     let native = call(&["doctor", "--backend", "namespace"]);
     assert!(!native.stdout.contains("\nwasm: "), "{}", native.stdout);
+}
+
+/// Which process has the sandboxes does not matter; others of this user may have some as well.
+#[test]
+#[expect(clippy::print_stdout, reason = "the test runner counts what was skipped by its line")]
+fn what_waits_for_a_start_is_counted_and_said() {
+    let Ok(sandbox) = NamespaceSandbox::new() else {
+        println!(
+            "SKIP: what_waits_for_a_start_is_counted_and_said: no namespaces can be made here"
+        );
+        return;
+    };
+    let mut policy = Policy::default();
+    policy.warm = 3;
+    policy.best_effort = Control::ALL.into_iter().collect();
+    let prepared = sandbox.prepare(&policy, &Program::executable("true"));
+    let _prepared = prepared.expect("it can be had everywhere");
+    let mut left = 600;
+    while sandbox.census().expect("the warden answers").waiting < 3 {
+        left -= 1;
+        assert_ne!(left, 0, "none waits: {:?}", sandbox.census());
+        thread::sleep(Duration::from_millis(10));
+    }
+    let found = || call(&["doctor", "--backend", "wasm", "--json"]).stdout;
+    let count = || {
+        let found: Value = serde_json::from_str(&found()).expect("JSON");
+        let waiting = &found["host"]["waiting"];
+        waiting["sandboxes"].as_u64().zip(waiting["helpers"].as_u64()).expect("they are numbers")
+    };
+    // One that is counted has its place in the helper a moment before it has its name.
+    while count() < (3, 1) {
+        left -= 1;
+        assert_ne!(left, 0, "{:?}", count());
+    }
+    let screen = call(&["doctor", "--backend", "wasm"]).stdout;
+    assert!(screen.contains(" for a start, built by "), "{screen}");
 }
