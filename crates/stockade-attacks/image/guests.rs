@@ -23,9 +23,16 @@ guests! {
     foreign_limits
     foreign_memory
     fork_bomb
+    former_file
+    former_key
+    former_memory
+    former_messages
+    former_queue
+    former_semaphores
     frozen_child
     hard_link_out
     hopping_child
+    host_connections
     host_devices
     host_files
     host_loopback
@@ -55,6 +62,7 @@ guests! {
     mount_target_race
     moved_directory
     namespace_by_clone3
+    neighbour_datagram
     neighbour_file
     neighbour_loopback
     neighbour_memory

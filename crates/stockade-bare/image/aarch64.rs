@@ -133,8 +133,12 @@ pub mod nr {
     pub const GETPID: usize = 172;
     pub const GETPPID: usize = 173;
     pub const GETTID: usize = 178;
+    pub const MQ_OPEN: usize = 180;
+    pub const MQ_UNLINK: usize = 181;
     pub const MSGGET: usize = 186;
+    pub const MSGCTL: usize = 187;
     pub const SEMGET: usize = 190;
+    pub const SEMCTL: usize = 191;
     pub const SHMGET: usize = 194;
     pub const SHMCTL: usize = 195;
     pub const SHMAT: usize = 196;

@@ -77,7 +77,9 @@ pub mod nr {
     pub const KILL: usize = 62;
     pub const UNAME: usize = 63;
     pub const SEMGET: usize = 64;
+    pub const SEMCTL: usize = 66;
     pub const MSGGET: usize = 68;
+    pub const MSGCTL: usize = 71;
     pub const FCNTL: usize = 72;
     pub const FLOCK: usize = 73;
     pub const TRUNCATE: usize = 76;
@@ -139,6 +141,8 @@ pub mod nr {
     pub const EXIT_GROUP: usize = 231;
     pub const EPOLL_CTL: usize = 233;
     pub const TGKILL: usize = 234;
+    pub const MQ_OPEN: usize = 240;
+    pub const MQ_UNLINK: usize = 241;
     pub const KEXEC_LOAD: usize = 246;
     pub const WAITID: usize = 247;
     pub const ADD_KEY: usize = 248;

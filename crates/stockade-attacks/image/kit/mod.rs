@@ -8,6 +8,7 @@ mod memory;
 mod paths;
 mod process;
 mod socket;
+mod succession;
 mod tasks;
 
 pub use args::Args;
@@ -18,7 +19,8 @@ pub use meeting::{Place, meet};
 pub use memory::*;
 pub use paths::*;
 pub use process::*;
-pub use socket::{Address, connect, listen};
+pub use socket::{Address, connect, connect_datagram, listen, open_datagram};
+pub use succession::succeed;
 pub use tasks::*;
 
 use core::fmt::{self, Write};

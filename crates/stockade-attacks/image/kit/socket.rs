@@ -1,4 +1,4 @@
-//! Stream sockets.
+//! Sockets.
 
 use super::meeting::Place;
 use super::{Result, call};
@@ -7,6 +7,7 @@ use bare::nr;
 const UNIX: usize = 1;
 const INET: usize = 2;
 const STREAM: usize = 1;
+const DATAGRAM: usize = 2;
 
 /// Where a socket is.
 pub struct Address {
@@ -34,19 +35,30 @@ impl Address {
         Self { family: INET, bytes, len: 16 }
     }
 
-    fn socket(&self) -> Result<usize> {
-        call(nr::SOCKET, [self.family, STREAM, 0])
+    /// A socket on which this call was made with the address.
+    fn socket(&self, kind: usize, number: usize) -> Result<usize> {
+        let socket = call(nr::SOCKET, [self.family, kind, 0])?;
+        call(number, [socket, self.bytes.as_ptr() as usize, self.len])?;
+        Ok(socket)
     }
 }
 
 pub fn connect(address: &Address) -> Result<usize> {
-    let socket = address.socket()?;
-    call(nr::CONNECT, [socket, address.bytes.as_ptr() as usize, address.len])
+    address.socket(STREAM, nr::CONNECT)
 }
 
 pub fn listen(address: &Address) -> Result<Place> {
-    let socket = address.socket()?;
-    call(nr::BIND, [socket, address.bytes.as_ptr() as usize, address.len])?;
+    let socket = address.socket(STREAM, nr::BIND)?;
     call(nr::LISTEN, [socket, 1])?;
     Ok(Place::Descriptor(socket))
+}
+
+/// A socket that sends datagrams there.
+pub fn connect_datagram(address: &Address) -> Result<usize> {
+    address.socket(DATAGRAM, nr::CONNECT)
+}
+
+/// A socket that takes datagrams there.
+pub fn open_datagram(address: &Address) -> Result<Place> {
+    address.socket(DATAGRAM, nr::BIND).map(Place::Descriptor)
 }

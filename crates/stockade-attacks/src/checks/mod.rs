@@ -5,6 +5,7 @@
 #![deny(dead_code)]
 
 mod files;
+mod former;
 mod kernel;
 mod leaks;
 mod limits;
@@ -14,6 +15,7 @@ mod processes;
 mod sockets;
 
 use files::*;
+use former::*;
 use kernel::*;
 use leaks::*;
 use limits::*;

@@ -1,6 +1,6 @@
 //! Sockets: the host's, the neighbours', and those nobody needs.
 
-use std::net::{Ipv4Addr, TcpListener};
+use std::net::{Ipv4Addr, TcpListener, UdpSocket};
 use std::os::linux::net::SocketAddrExt;
 use std::os::unix::net::{SocketAddr, UnixListener};
 
@@ -83,18 +83,51 @@ pub(super) const fn neighbour_name() -> Check {
     Check { exempt: shared_network, ..check }
 }
 
+pub(super) const fn host_connections() -> Check {
+    Check {
+        story: "looks for a server of the host's in the kernel's tables of connections",
+        class: "information leak",
+        wall: Control::Network,
+        long: false,
+        exempt: shared_network,
+        play: |arena| {
+            let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).map_err(unstaged)?;
+            let port = listener.local_addr().map_err(unstaged)?.port();
+            // As proc_net_tcp(5) has it: the address as a number of this machine's.
+            let address = u32::from_ne_bytes(Ipv4Addr::LOCALHOST.octets());
+            arena.bout().arg(format!("{address:08X}:{port:04X}")).refused()
+        },
+    }
+}
+
 pub(super) const fn neighbour_loopback() -> Check {
     let check =
         neighbour("meets a second sandbox on the loopback interface", Control::Network, |arena| {
             // A port that is free now: nobody else listens there, or both would meet somebody else.
             let free =
                 TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).and_then(|free| free.local_addr());
-            let port = free.map_err(unstaged)?.port().to_string();
-            meeting(arena, &port, |bout| {
-                bout.policy(|policy| policy.network.mode = NetworkMode::Loopback)
-            })
+            on_loopback(arena, free.map_err(unstaged)?.port())
         });
     Check { exempt: shared_network, ..check }
+}
+
+pub(super) const fn neighbour_datagram() -> Check {
+    let check = neighbour(
+        "sends a second sandbox datagrams on the loopback interface",
+        Control::Network,
+        |arena| {
+            let free = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).and_then(|free| free.local_addr());
+            on_loopback(arena, free.map_err(unstaged)?.port())
+        },
+    );
+    Check { exempt: shared_network, ..check }
+}
+
+/// A meeting of two that have a loopback interface each.
+fn on_loopback(arena: &Arena<'_>, port: u16) -> Result<Finding> {
+    meeting(arena, &port.to_string(), |bout| {
+        bout.policy(|policy| policy.network.mode = NetworkMode::Loopback)
+    })
 }
 
 pub(super) const fn neighbour_memory() -> Check {

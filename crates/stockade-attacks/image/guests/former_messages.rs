@@ -1,0 +1,17 @@
+//! Finds a message queue of System V that the last sandbox has left.
+
+use crate::kit::{self, Args, nr};
+
+pub fn attack(args: Args) -> ! {
+    const CREATE: usize = 0o1600;
+    const REMOVE: usize = 0;
+    let key = args.number(3);
+    kit::succeed(
+        args,
+        || kit::call(nr::MSGGET, [key, CREATE]),
+        || {
+            let id = kit::call(nr::MSGGET, [key, 0])?;
+            kit::call(nr::MSGCTL, [id, REMOVE, 0])
+        },
+    )
+}
