@@ -23,6 +23,7 @@ mod sockets;
 mod streams;
 mod stress;
 mod syscalls;
+mod tenants;
 mod view;
 mod warden_loss;
 mod warden_stop;
