@@ -6,6 +6,7 @@ mod format;
 mod lengths;
 mod names;
 mod prints;
+mod proofs;
 mod skips;
 mod source;
 #[cfg(test)]
@@ -53,6 +54,9 @@ pub(crate) fn run() -> Outcome {
     findings.extend(names::check_folders(&metadata, root));
     findings.extend(sources.iter().flat_map(check));
     findings.extend(format::check(root));
+    let page = std::fs::read_to_string(root.join(proofs::PAGE))
+        .map_err(|error| format!("{}: {error}", proofs::PAGE))?;
+    findings.extend(proofs::check(&page, &sources));
 
     let mut errors = 0;
     for finding in &findings {

@@ -1,5 +1,5 @@
 use super::source::Source;
-use super::{Finding, Severity, check, code, edges, format, names};
+use super::{Finding, Severity, check, code, edges, format, names, proofs};
 use crate::workspace::{self, Metadata};
 use std::path::Path;
 use std::{env, fs, process};
@@ -213,4 +213,24 @@ fn blanking_keeps_every_line_in_its_place() {
 #[test]
 fn the_root_holds_the_workspace_manifest() {
     assert!(workspace::root().join("Cargo.toml").is_file());
+}
+
+#[test]
+fn a_test_that_an_argument_names_and_that_is_gone_is_found() {
+    let sources = [
+        Source::new(
+            "crates/a/tests/it/walls.rs",
+            "#[test]\nfn it_holds() {}\n// fn it_held() {}\n",
+        ),
+        Source::new("crates/a/src/pool/tests.rs", "#[test]\nfn it_is_full() {}\n"),
+        Source::new("crates/b/image/guests/ring.rs", "pub fn attack() {}\n"),
+    ];
+    let places = |page: &str| -> Vec<String> {
+        proofs::check(page, &sources).into_iter().map(|finding| finding.place).collect()
+    };
+    let good =
+        "as `walls::it_holds`, `pool::it_is_full` and `attack::ring` show; `Kind::Limit` too\n";
+    assert_eq!(places(good), Vec::<String>::new());
+    let bad = "`walls::it_held`\n`walls::it_is_full`, `attack::walls` and `ring::attack`\n";
+    assert_eq!(places(bad), ["SECURITY.md:1", "SECURITY.md:2", "SECURITY.md:2"]);
 }
