@@ -1,6 +1,7 @@
 //! Sandboxes that wait, built and unused, for the next start.
 
 use std::fs;
+use std::os::unix::fs::MetadataExt;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -182,7 +183,11 @@ fn nobody_of_the_same_id_can_look_into_who_waits() {
     assert_eq!(all.len(), 2, "an init and a program that waits: {all:?}");
     for pid in all {
         if rustix::process::geteuid().is_root() {
-            // Root may; as the owner of its files the kernel names root, since it is not dumpable.
+            // Root may. Its own id may not: what is not dumpable has files of root's (proc_pid(5)).
+            let user = status(pid, "Uid").expect("it waits");
+            assert!(!user.split_whitespace().any(|id| id == "0"), "{pid} is {user}");
+            let files = fs::metadata(format!("/proc/{pid}/mem")).expect("it waits");
+            assert_eq!(files.uid(), 0, "{pid} can be looked into by {user}");
             continue;
         }
         for file in ["mem", "environ", "maps", "root", "cwd", "fd/0"] {
