@@ -141,7 +141,11 @@ impl Processes {
     fn add(&self, id: u32, name: &str, parent: u32, user: u32) {
         let folder = self.0.join(id.to_string());
         std::fs::create_dir_all(&folder).expect("a folder can be made");
-        let text = format!("Name:\t{name}\nUmask:\t0022\nPPid:\t{parent}\nUid:\t{user}\t9\t9\t9\n");
+        // The second of its namespace, or one that came later.
+        let inner = if id < 1000 { 2 } else { 3 };
+        let text = format!(
+            "Name:\t{name}\nUmask:\t0022\nPPid:\t{parent}\nUid:\t{user}\t9\t9\t9\nNSpid:\t{id}\t{inner}\n"
+        );
         std::fs::write(folder.join("status"), text).expect("a file can be written");
     }
 }
@@ -167,9 +171,10 @@ fn what_waits_is_counted_by_its_helper_and_for_its_user() {
             processes.add(init + 100, "stockade-wait", init, 8);
         }
     }
-    // A run, an orphan, and two that pretend.
+    // A run with one that pretends, an orphan, and two more that pretend.
     processes.add(13, "stockade-warden", 10, 7);
     processes.add(113, "true", 13, 8);
+    processes.add(1007, "stockade-wait", 13, 8);
     processes.add(200, "stockade-wait", 999, 1000);
     processes.add(201, "sh", 1, 1000);
     processes.add(202, "stockade-wait", 201, 1000);

@@ -24,6 +24,8 @@ struct Process {
     name: String,
     parent: u32,
     user: u32,
+    /// Its number in the innermost pid namespace that it is in.
+    inner: u32,
 }
 
 impl Waiting {
@@ -44,9 +46,10 @@ impl Waiting {
 }
 
 /// The helper in whose hands the process `id` waits, if it does. Anybody can call a process anything,
-/// so its parents must be called right as well, and the last be the user's.
+/// so its parents must be called right as well, and the last be the user's. The program of a sandbox
+/// that runs has such parents too; but no more than one process there is the second of its namespace.
 fn helper_of(proc: &Path, id: u32, user: u32) -> Option<u32> {
-    let waiting = Process::read(proc, id).filter(|process| process.name == WAITING)?;
+    let waiting = Process::read(proc, id).filter(Process::is_waiting)?;
     let init = Process::read(proc, waiting.parent).filter(|process| process.name == HELPER)?;
     let helper = Process::read(proc, init.parent).filter(|process| process.name == HELPER)?;
     (user == 0 || helper.user == user).then_some(init.parent)
@@ -56,14 +59,19 @@ impl Process {
     /// What proc_pid_status(5) says of it; `None` if it is gone, or hidden.
     fn read(proc: &Path, id: u32) -> Option<Self> {
         let text = fs::read_to_string(proc.join(id.to_string()).join("status")).ok()?;
-        let field = |key: &str| {
+        let fields = |key: &str| {
             let rest = text.lines().find_map(|line| line.strip_prefix(key))?;
-            rest.split_whitespace().next().map(str::to_owned)
+            Some(rest.split_whitespace())
         };
         Some(Self {
-            name: field("Name:")?,
-            parent: field("PPid:")?.parse().ok()?,
-            user: field("Uid:")?.parse().ok()?,
+            name: fields("Name:")?.next()?.to_owned(),
+            parent: fields("PPid:")?.next()?.parse().ok()?,
+            user: fields("Uid:")?.next()?.parse().ok()?,
+            inner: fields("NSpid:")?.next_back()?.parse().ok()?,
         })
+    }
+
+    fn is_waiting(&self) -> bool {
+        self.name == WAITING && self.inner == 2
     }
 }

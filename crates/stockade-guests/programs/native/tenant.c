@@ -176,9 +176,9 @@ static int seclude(void)
         return -1;
     if (mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0 ||
         mount("none", "/tmp", "tmpfs", 0, "mode=1777") < 0 ||
-        mount("none", "/dev/shm", "tmpfs", 0, "mode=1777") < 0)
+        mount("none", "/dev", "tmpfs", 0, NULL) < 0)
         return -1;
-    return 0;
+    return mkdir("/dev/shm", 0777);
 }
 
 int main(int argc, char **argv)

@@ -79,7 +79,7 @@ pub(crate) fn has_cgroup(subject: &Subject) -> bool {
 }
 
 /// The ABI of Landlock here; zero without it.
-fn landlock(subject: &Subject) -> u32 {
+pub(crate) fn landlock(subject: &Subject) -> u32 {
     let ability = format!("{:?}", subject.backend().support().ability(Control::Filesystem));
     let abi = ability.split_once("Landlock ABI ").map_or("0", |(_, rest)| rest);
     let abi = abi.split(|digit: char| !digit.is_ascii_digit()).next();
