@@ -15,8 +15,13 @@ const RLIMIT_DATA: u32 = 2;
 const RLIMIT_CORE: u32 = 4;
 const RLIMIT_NPROC: u32 = 6;
 const RLIMIT_NOFILE: u32 = 7;
+const RLIMIT_SIGPENDING: u32 = 11;
+const RLIMIT_MSGQUEUE: u32 = 12;
 const RLIMIT_NICE: u32 = 13;
 const RLIMIT_RTPRIO: u32 = 14;
+
+/// Signals under way, and timers, of one sandbox: more than programs have.
+const SIGNALS: u64 = 1024;
 
 /// How far apart two samples are at most, where memory and tasks are sampled.
 pub(crate) const SAMPLE_GAP: Duration = Duration::from_millis(4);
@@ -54,6 +59,10 @@ pub(crate) fn write(writer: &mut PlanWriter, plan: &Plan, cgroups: &Cgroups, sin
     rlimit(RLIMIT_CORE, None, 1);
     rlimit(RLIMIT_NICE, None, 0);
     rlimit(RLIMIT_RTPRIO, None, 0);
+    // What the kernel counts per user it counts for the maker of the user namespace as well, whose
+    // quota all sandboxes share. Named queues are given back to it a while after a run.
+    rlimit(RLIMIT_SIGPENDING, None, SIGNALS);
+    rlimit(RLIMIT_MSGQUEUE, None, 0);
     if let Some(files) = limits.open_files.get() {
         rlimit(RLIMIT_NOFILE, Some(Word::ReadOpenFiles), files);
     }

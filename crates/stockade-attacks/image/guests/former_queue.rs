@@ -6,13 +6,18 @@ pub fn attack(args: Args) -> ! {
     let name = kit::path(args.with_nul(3));
     kit::succeed(
         args,
-        || open(name, 0),
+        // One that may not be opened has been made.
+        || match open(name, 0) {
+            Err(Errno::EACCES) => Ok(0),
+            answer => answer,
+        },
         || {
             // One that belongs to another user is there as well.
             let answer = open(name, kit::O_EXCL);
             let _ = kit::call(nr::MQ_UNLINK, [name]);
             match answer {
                 Err(Errno::EEXIST) => Ok(0),
+                Err(Errno::EACCES) => Err(Errno::ENOENT),
                 answer => answer.and(Err(Errno::ENOENT)),
             }
         },

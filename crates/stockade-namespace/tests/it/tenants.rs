@@ -2,6 +2,7 @@
 //! sandboxes that wait. The next finds what the first found.
 
 use std::collections::BTreeMap;
+use std::io::Read;
 use std::process::Command;
 
 use stockade_conformance::Job;
@@ -48,14 +49,13 @@ fn waiting(subject: &Subject) -> u64 {
 }
 
 /// What tenants change of themselves in a sandbox, so that the comparison can see it.
-const THEIR_OWN: [&str; 12] = [
+const THEIR_OWN: [&str; 11] = [
     "/dev/shm/stockade-tenant",
     "/tmp/stockade-tenant",
     "directory",
     "io priority",
     "limit 7",
     "message queue",
-    "named queue",
     "nice",
     "semaphores",
     "timer",
@@ -156,6 +156,33 @@ fn where_namespaces_are_shared_the_next_tenant_finds_what_the_first_one_left() {
         for what in SETTINGS {
             assert_ne!(came.get(what), found.get(what), "{what} is not seen");
         }
+    }
+}
+
+/// What the kernel counts per user; the first line is of timers, which count as pending signals.
+#[test]
+fn a_tenant_leaves_to_others_what_the_kernel_counts_per_user() {
+    let Some(subject) = subject_with_proc() else { return };
+    let alone = said(&Job::new(&subject, &guests::QUOTAS).run()).to_owned();
+    let timers = alone.lines().find_map(|line| line.strip_prefix("timers ")?.parse::<u64>().ok());
+    assert!(timers.is_some_and(|timers| (1..=1024).contains(&timers)), "{alone}");
+    let holder = Job::new(&subject, &guests::QUOTAS).args(["60000"]).prepare();
+    let holders: Vec<_> = (0..4)
+        .map(|_| {
+            let mut run = holder.start(Stdio::streamed()).expect("it starts");
+            let mut said = vec![0; alone.len()];
+            run.stdout().expect("output is streamed").read_exact(&mut said).expect("it holds");
+            assert_eq!(String::from_utf8_lossy(&said), alone);
+            run
+        })
+        .collect();
+    // Beside those that hold, and after one that held.
+    for _ in 0..8 {
+        assert_eq!(said(&Job::new(&subject, &guests::QUOTAS).run()), alone);
+    }
+    for run in holders {
+        run.killer().kill();
+        Job::wait(run).expect("it is reported");
     }
 }
 
