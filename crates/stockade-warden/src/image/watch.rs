@@ -12,6 +12,8 @@ use crate::wire::plan::{Number, Plan, Section, Watch};
 pub const FIRST_PACE: u64 = 2_000_000;
 /// Looks come at most this far apart where descriptors are counted.
 const SLOWEST_PACE: u64 = 50_000_000;
+/// Most runs that are looked at before somebody else gets a turn: who waits for a start, say.
+const LOOKS_AT_ONCE: usize = 4;
 /// Looking at all runs that are alive takes this part of a CPU at the most, far from their limits.
 const LOOK_SHARE: u64 = 4;
 /// Time between samples of memory, far from the limit and close to it.
@@ -84,9 +86,10 @@ impl State {
         }
     }
 
-    /// Looks at every run that is due. Gives the time of the next look, if there is one.
+    /// Looks at runs that are due. Gives the time of the next look, if there is one.
     pub fn look(&mut self, now: u64) -> Option<u64> {
         let mut next: Option<u64> = None;
+        let mut looks = 0;
         for index in 0..self.high {
             let Some(run) = self.runs.get(index).filter(|run| run.live) else { continue };
             if run.wall_at != 0 && run.wall_at <= now {
@@ -97,7 +100,8 @@ impl State {
                 }
                 continue;
             }
-            if run.check_at != 0 && run.check_at <= now {
+            if run.check_at != 0 && run.check_at <= now && looks < LOOKS_AT_ONCE {
+                looks += 1;
                 self.check(index, now);
             }
             let Some(run) = self.runs.get(index) else { continue };
