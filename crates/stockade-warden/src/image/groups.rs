@@ -17,14 +17,14 @@ pub struct Groups {
     pub id: u64,
     count: usize,
     parents: [Fd; MAX_GROUPS],
+    /// The directories themselves; none once a run has copies of its own.
     dirs: [Fd; MAX_GROUPS],
     /// `tasks`, open for writing, of those on a version-1 hierarchy.
     joins: [Fd; MAX_GROUPS],
     /// The directory on the version-2 hierarchy, for a child to be born in.
     pub unified: Fd,
-    /// What tells of a limit: what is polled and for which events, and the file that an event
-    /// descriptor stands for, on version 1.
-    watches: [(Fd, u32, Fd); MAX_WATCHES],
+    /// What tells of a limit: what is polled, and for which events.
+    watches: [(Fd, u32); MAX_WATCHES],
     /// What was read back after the limits were written: board word and value.
     read_back: [(usize, u64); MAX_READ_BACK],
 }
@@ -46,7 +46,7 @@ impl Groups {
         dirs: [0; MAX_GROUPS],
         joins: [0; MAX_GROUPS],
         unified: 0,
-        watches: [(0, 0, 0); MAX_WATCHES],
+        watches: [(0, 0); MAX_WATCHES],
         read_back: [(0, 0); MAX_READ_BACK],
     };
 
@@ -87,7 +87,7 @@ impl Groups {
         for at in 0..MAX_WATCHES {
             let Some(watch) = Watch::next(&mut records) else { break };
             // Without it, the limit is still looked at now and then.
-            self.watches[at] = self.watch(&watch).unwrap_or((0, 0, 0));
+            self.watches[at] = self.watch(&watch).unwrap_or((0, 0));
         }
         let mut values = [(0, 0); MAX_READ_BACK];
         let mut places = values.iter_mut();
@@ -111,7 +111,8 @@ impl Groups {
         let mut records = plan.records(Section::Writes);
         while !records.is_empty() {
             let write = Write::next(&mut records).ok_or(Errno::EPROTO)?;
-            match sys::write_file(self.dir(write.group), write.file, write.value) {
+            let (dir, path) = self.place(write.group, write.file);
+            match sys::write_file(dir, path.bytes(), write.value) {
                 Err(Errno::ENOENT) if write.optional => {}
                 other => other?,
             }
@@ -120,30 +121,50 @@ impl Groups {
     }
 
     /// Makes a file that tells of a limit ready to be polled.
-    fn watch(&self, watch: &Watch<'_>) -> Result<(Fd, u32, Fd)> {
+    fn watch(&self, watch: &Watch<'_>) -> Result<(Fd, u32)> {
         let file = self.open(watch.group, watch.file, O_RDONLY)?;
         if !watch.eventfd {
             // A file that was never read counts as changed.
             let _ = sys::read_start(file, &mut [0; 256]);
-            return Ok((file, EPOLLPRI, 0));
+            return Ok((file, EPOLLPRI));
         }
-        let event = sys::event_fd().inspect_err(|_| sys::close(file))?;
-        let text = Text::<48>::new().number(event as u64).push(b" ").number(file as u64);
-        if let Ok(control) = self.open(watch.group, b"cgroup.event_control\0", O_WRONLY) {
+        let event = sys::event_fd();
+        if let Ok(event) = event
+            && let Ok(control) = self.open(watch.group, b"cgroup.event_control\0", O_WRONLY)
+        {
+            let text = Text::<48>::new().number(event as u64).push(b" ").number(file as u64);
             let _ = sys::write(control, text.bytes());
             sys::close(control);
         }
-        Ok((event, EPOLLIN, file))
+        // The kernel knows by now what the event stands for.
+        sys::close(file);
+        event.map(|event| (event, EPOLLIN))
     }
 
     /// What tells of a limit, and for which events it is polled.
     pub fn watches(&self) -> impl Iterator<Item = (Fd, u32)> {
-        let watches = self.watches.into_iter().map(|(fd, events, _)| (fd, events));
-        watches.filter(|(fd, _)| *fd != 0)
+        self.watches.into_iter().filter(|(fd, _)| *fd != 0)
     }
 
-    fn dir(&self, index: u32) -> Fd {
-        self.dirs.get(index as usize).copied().unwrap_or(-1)
+    /// Closes what only a run needs, once that has copies: whatever the warden has open, everything
+    /// that is cloned later has to close again.
+    pub fn let_go(&mut self) {
+        self.dirs.iter().chain(&self.joins).filter(|fd| **fd != 0).for_each(|fd| sys::close(*fd));
+        self.dirs = [0; MAX_GROUPS];
+        self.joins = [0; MAX_GROUPS];
+        self.unified = 0;
+    }
+
+    /// Where a file of one of the groups is: a directory, and a path from there.
+    fn place(&self, index: u32, file: &[u8]) -> (Fd, Text<96>) {
+        let at = |fds: &[Fd]| fds.get(index as usize).copied().filter(|fd| *fd != 0);
+        match at(&self.dirs) {
+            Some(dir) => (dir, Text::new().push(file)),
+            None => {
+                let path = Text::new().push(b"r").number(self.id).push(b"/").push(file);
+                (at(&self.parents).unwrap_or(-1), path)
+            }
+        }
     }
 
     /// Moves the calling process into the version-1 groups. It has one thread, and a thread that
@@ -154,13 +175,15 @@ impl Groups {
 
     /// Opens a file of one of the groups.
     pub fn open(&self, index: u32, file: &[u8], flags: u32) -> Result<Fd> {
-        sys::open_at(self.dir(index), file, flags, 0)
+        let (dir, path) = self.place(index, file);
+        sys::open_at(dir, path.bytes(), flags, 0)
     }
 
     /// The number behind `key` in a file of one of the groups.
     pub fn value(&self, index: u32, file: &[u8], key: &[u8]) -> Option<u64> {
         let mut buffer = [0u8; 2048];
-        let text = sys::read_file(self.dir(index), file, &mut buffer).ok()?;
+        let (dir, path) = self.place(index, file);
+        let text = sys::read_file(dir, path.bytes(), &mut buffer).ok()?;
         text::value(text, key)
     }
 
@@ -200,17 +223,10 @@ impl Groups {
     pub fn remove(&mut self) -> Result<()> {
         let name = name(self.id);
         let mut result = Ok(());
-        for (fd, _, file) in core::mem::take(&mut self.watches) {
-            [fd, file].into_iter().filter(|fd| *fd != 0).for_each(sys::close);
-        }
+        self.watches().for_each(|(fd, _)| sys::close(fd));
+        self.watches = [(0, 0); MAX_WATCHES];
+        self.let_go();
         for at in 0..self.count {
-            for fd in [self.dirs[at], self.joins[at]] {
-                if fd != 0 {
-                    sys::close(fd);
-                }
-            }
-            self.dirs[at] = 0;
-            self.joins[at] = 0;
             if self.parents[at] != 0 {
                 match sys::remove_dir(self.parents[at], name.bytes()) {
                     Ok(()) | Err(Errno::ENOENT) => self.parents[at] = 0,
@@ -218,7 +234,6 @@ impl Groups {
                 }
             }
         }
-        self.unified = 0;
         if result.is_ok() {
             *self = Self::NONE;
         }
@@ -228,5 +243,10 @@ impl Groups {
     /// Descriptors that a sandbox's init still needs.
     pub fn descriptors(&self) -> impl Iterator<Item = Fd> {
         self.dirs.into_iter().filter(|fd| *fd != 0)
+    }
+
+    /// Descriptors that the workload's process needs.
+    pub fn entrances(&self) -> impl Iterator<Item = Fd> {
+        self.joins.into_iter().filter(|fd| *fd != 0)
     }
 }

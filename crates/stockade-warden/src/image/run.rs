@@ -232,6 +232,7 @@ impl State {
             if place.gate == 0 {
                 run.begin(plan, self.home.cpus, requested);
             }
+            run.groups.let_go();
             self.newest = taken.run;
             self.live += 1;
             self.high = self.high.max(taken.run + 1);
