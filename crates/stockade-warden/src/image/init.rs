@@ -72,7 +72,7 @@ fn prepare(birth: &Birth, disks: &Disks) -> Result<Fd> {
     for (place, fd) in keep.iter_mut().zip(needed) {
         *place = fd;
     }
-    keep_only(&mut keep)?;
+    sys::keep_only(&mut keep)?;
     sys::enter_namespace(birth.user, CLONE_NEWUSER)?;
     sys::close(birth.user);
     sys::set_ids(birth.init_id, birth.init_id)?;
@@ -88,19 +88,6 @@ fn prepare(birth: &Birth, disks: &Disks) -> Result<Fd> {
     sys::no_new_privileges()?;
     birth.board.set(Word::InitReady, 1);
     Ok(signals)
-}
-
-/// Closes every descriptor that is not in the list. Zeros in it mean nothing.
-fn keep_only(keep: &mut [Fd]) -> Result<()> {
-    keep.sort_unstable();
-    let mut next = 0;
-    for fd in keep.iter().copied().filter(|fd| *fd != 0) {
-        if fd > next {
-            sys::close_between(next, fd - 1)?;
-        }
-        next = fd + 1;
-    }
-    sys::close_between(next, Fd::MAX)
 }
 
 /// Returns when the main process has ended or the run is to be stopped.
@@ -129,17 +116,23 @@ fn until_over(birth: &Birth, main: i32, signals: Fd) {
 /// Kills and reaps every process but init.
 fn end_all(board: Board, main: i32) {
     let mut reached = false;
+    let mut killed = false;
     loop {
-        if !reached {
-            // Before it has entered its user namespace, init may not signal the workload.
-            reached = board.get(Word::TimeLimits) != 0;
-            sys::kill_all_others();
-        }
         match sys::reap(-1, reached) {
             Ok(Some(child)) => {
                 note(board, main, &child);
             }
-            Ok(None) => sys::pause(100_000),
+            // To signal all takes a look at every process of the machine, so only where there are any.
+            Ok(None) => {
+                if killed {
+                    sys::pause(100_000);
+                }
+                // Before it has entered its user namespace, init may not signal the workload.
+                reached = board.get(Word::TimeLimits) != 0;
+                sys::kill_all_others();
+                killed = true;
+            }
+            // Every process in here descends from init, whose children orphans become.
             Err(_) => return,
         }
     }

@@ -13,6 +13,7 @@ use crate::sys::{
 use crate::text::Text;
 use crate::wire::board::{Space, Step, Word};
 use crate::wire::plan::{Bind, MAX_BINDS, Net, Number, Plan, Section, Tmpfs};
+use crate::wire::request::MAX_GROUPS;
 use crate::workload;
 
 /// Everything a sandbox's first process is born with.
@@ -53,7 +54,8 @@ pub fn first_process(birth: &Birth) -> ! {
         board.own_space(space);
     }
     let mut disks = Disks::NONE;
-    let built = attempt(board, build(birth, &mut disks));
+    let built = shed(birth).and_then(|()| build(birth, &mut disks));
+    let built = attempt(board, built);
     let main = built.and_then(|()| {
         board.begin(Step::Fork);
         let unified = (birth.groups.unified != 0).then_some(birth.groups.unified);
@@ -69,6 +71,20 @@ pub fn first_process(birth: &Birth) -> ! {
             sys::exit(1)
         }
     }
+}
+
+/// Closes what the warden has open for others. It may be thousands, and the workload's process would
+/// have to close them all over again.
+fn shed(birth: &Birth) -> Result<()> {
+    const MOST: usize = 8 + 2 * MAX_GROUPS + MAX_BINDS;
+    let [stdin, stdout, stderr] = birth.streams;
+    let own = [birth.proc, birth.warden, birth.socket, birth.gate, birth.user, stdin, stdout, stderr];
+    let groups = birth.groups.descriptors().chain(birth.groups.entrances());
+    let mut keep = [0; MOST];
+    for (place, fd) in keep.iter_mut().zip(own.into_iter().chain(groups).chain(birth.id_maps)) {
+        *place = fd;
+    }
+    sys::keep_only(&mut keep)
 }
 
 fn build(birth: &Birth, disks: &mut Disks) -> Result<()> {

@@ -96,6 +96,19 @@ pub fn close_between(first: Fd, last: Fd) -> Result<()> {
     unsafe { plain(CLOSE_RANGE, [first as usize, last as usize, 0]) }.map(drop)
 }
 
+/// Closes every descriptor that is not in the list. Zeros in it mean nothing.
+pub fn keep_only(keep: &mut [Fd]) -> Result<()> {
+    keep.sort_unstable();
+    let mut next = 0;
+    for fd in keep.iter().copied().filter(|fd| *fd != 0) {
+        if fd > next {
+            close_between(next, fd - 1)?;
+        }
+        next = fd + 1;
+    }
+    close_between(next, Fd::MAX)
+}
+
 /// Marks every descriptor from `first` on to be closed by `execve`.
 pub fn close_on_exec_from(first: Fd) -> Result<()> {
     // SAFETY: takes numbers.
