@@ -134,14 +134,19 @@ fn profile(policy: &Policy) -> Profile {
 }
 
 /// The filter; nothing where the plan does without.
-pub(crate) fn filter(plan: &Plan, memory_is_counted: bool) -> Vec<u8> {
-    if !plan.enforces(Control::Syscalls) {
-        return Vec::new();
-    }
+fn filter(plan: &Plan, memory_is_counted: bool) -> Vec<u8> {
+    let filter = which_filter(plan);
+    filter.map_or_else(Vec::new, |(profile, sockets)| {
+        seccomp::bytes(profile, sockets, memory_is_counted).to_vec()
+    })
+}
+
+/// What decides about the filter of a plan that has one.
+pub(crate) fn which_filter(plan: &Plan) -> Option<(Profile, Sockets)> {
     let policy = &plan.policy;
     let sockets = match policy.network.mode {
         NetworkMode::Loopback | NetworkMode::Host => Sockets::Inet,
         _ => Sockets::UnixOnly,
     };
-    seccomp::bytes(profile(policy), sockets, memory_is_counted).to_vec()
+    plan.enforces(Control::Syscalls).then(|| (profile(policy), sockets))
 }

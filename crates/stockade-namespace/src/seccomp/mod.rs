@@ -69,13 +69,18 @@ fn filter(profile: Profile, sockets: Sockets, hidden_memory: bool) -> Vec<Instru
     filter_for(numbers::NATIVE, &rules)
 }
 
-/// The same as the bytes that seccomp(2) reads; compiled once for each combination.
+/// The same as [`compiled`], which is done once for each combination.
 pub(crate) fn bytes(profile: Profile, sockets: Sockets, hidden_memory: bool) -> Arc<[u8]> {
     type Known = HashMap<(Profile, Sockets, bool), Arc<[u8]>>;
     static KNOWN: LazyLock<Mutex<Known>> = LazyLock::new(Mutex::default);
     let mut known = KNOWN.lock().unwrap_or_else(PoisonError::into_inner);
-    let compile = || to_bytes(&filter(profile, sockets, hidden_memory)).into();
+    let compile = || compiled(profile, sockets, hidden_memory).into();
     Arc::clone(known.entry((profile, sockets, hidden_memory)).or_insert_with(compile))
+}
+
+/// The bytes that seccomp(2) reads.
+pub(crate) fn compiled(profile: Profile, sockets: Sockets, hidden_memory: bool) -> Vec<u8> {
+    to_bytes(&filter(profile, sockets, hidden_memory))
 }
 
 fn filter_for(arch: &numbers::Arch, rules: &profile::Rules) -> Vec<Instruction> {
