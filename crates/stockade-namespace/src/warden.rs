@@ -1,13 +1,17 @@
 //! The host's side of the warden: launching it, talking to it, noticing that it is gone.
 
+mod error;
 mod ids;
 mod launch;
 mod link;
+mod message;
 mod roots;
 mod shelf;
 
+pub(crate) use error::LinkError;
 pub(crate) use ids::IdRange;
 pub(crate) use launch::LaunchError;
 pub use link::Census;
-pub(crate) use link::{Link, LinkError, Newborn, Waiters, wait_nudging};
+pub(crate) use link::{Link, Newborn, Waiters};
+pub(crate) use message::wait_nudging;
 pub(crate) use shelf::{Shelf, WaitingRun};

@@ -1,8 +1,7 @@
 //! A connection to one warden.
 
-use std::io::{self, IoSlice, IoSliceMut};
+use std::io;
 use std::iter;
-use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::process::Command;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -11,85 +10,14 @@ use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
-use rustix::net::{
-    RecvAncillaryBuffer, RecvFlags, SendAncillaryBuffer, SendAncillaryMessage, SendFlags, recvmsg,
-    sendmsg,
-};
 use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
-use stockade_warden::wire::request::{
-    self, Hello, MAX_PLANS, MAX_POOLS, Operation, PACKET_BYTES, PACKET_WORDS, Packet, Reply,
-    VERSION,
-};
+use stockade_warden::wire::request::{self, Hello, MAX_PLANS, MAX_POOLS, Operation, Packet, Reply};
 
-use super::IdRange;
-use super::launch::{self, LaunchError};
+use super::message::{packet, receive, sealed, send};
 use super::roots::Roots;
+use super::{IdRange, LinkError, launch, wait_nudging};
 use crate::cgroup::Base;
 use crate::limits::nanos;
-
-/// How long the warden may be silent before it is continued, should somebody have stopped it.
-const SILENCE: Timespec = Timespec { tv_sec: 2, tv_nsec: 0 };
-
-/// Waits until one of these is ready, and calls `nudge` now and then.
-pub(crate) fn wait_nudging(fds: &mut [PollFd<'_>], nudge: impl Fn()) -> rustix::io::Result<()> {
-    loop {
-        match poll(fds, Some(&SILENCE)) {
-            Ok(0) | Err(Errno::INTR) => nudge(),
-            Ok(_) => return Ok(()),
-            Err(errno) => return Err(errno),
-        }
-    }
-}
-
-/// Why the warden did not do what it was asked.
-#[derive(Debug, thiserror::Error)]
-pub(crate) enum LinkError {
-    /// It could not be launched.
-    #[error(transparent)]
-    Launch(#[from] LaunchError),
-    /// It is gone.
-    #[error("the helper process that holds the sandboxes is gone")]
-    Lost,
-    /// It could not move into a cgroup.
-    #[error("the helper process could not move into its group")]
-    Join(#[source] io::Error),
-    /// It could not settle into namespaces.
-    #[error("the helper process failed while {}", request::Settle::describe(*step))]
-    Settle {
-        /// A [`request::Settle`] number.
-        step: u64,
-        /// Why.
-        #[source]
-        source: io::Error,
-    },
-    /// It could not build a root.
-    #[error("building the root failed at {what}")]
-    Root {
-        /// The record that failed, in words.
-        what: String,
-        /// Why.
-        #[source]
-        source: io::Error,
-    },
-    /// It refused a plan.
-    #[error("the helper process refused the plan")]
-    Plan {
-        /// Why.
-        #[source]
-        source: io::Error,
-    },
-    /// Everything there is a bound for is in use.
-    #[error("{count} {what} are in use, which is all there can be")]
-    Exhausted {
-        /// What.
-        what: &'static str,
-        /// How many.
-        count: usize,
-    },
-    /// A message to it could not be sent or was not answered.
-    #[error("cannot exchange a message with the helper process")]
-    Message(#[source] io::Error),
-}
 
 /// What a warden has alive.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -426,66 +354,9 @@ impl Drop for Link {
     }
 }
 
-fn sealed(name: &str, contents: &[u8]) -> Result<OwnedFd, LinkError> {
-    launch::sealed(name, contents).map_err(|errno| LinkError::Message(errno.into()))
-}
-
 fn pidfd(process: Pid) -> Result<OwnedFd, LinkError> {
     pidfd_open(process, PidfdFlags::empty()).map_err(|errno| match errno {
         Errno::SRCH => LinkError::Lost,
         errno => LinkError::Message(errno.into()),
     })
-}
-
-fn packet(operation: Operation) -> Packet {
-    let mut packet = [0; PACKET_WORDS];
-    packet[0] = VERSION;
-    packet[1] = operation as u64;
-    packet
-}
-
-/// Sends a packet; calls `nudge` now and then while there is no room for it.
-fn send(
-    socket: &OwnedFd,
-    packet: &Packet,
-    fds: &[BorrowedFd<'_>],
-    nudge: impl Fn(),
-) -> Result<(), LinkError> {
-    let flags = SendFlags::NOSIGNAL | SendFlags::DONTWAIT;
-    let bytes: Vec<u8> = packet.iter().flat_map(|word| word.to_ne_bytes()).collect();
-    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(request::MAX_FDS))];
-    let mut control = SendAncillaryBuffer::new(&mut space);
-    if !fds.is_empty() && !control.push(SendAncillaryMessage::ScmRights(fds)) {
-        return Err(LinkError::Message(io::Error::from(io::ErrorKind::InvalidInput)));
-    }
-    loop {
-        match sendmsg(socket, &[IoSlice::new(&bytes)], &mut control, flags) {
-            Err(Errno::INTR) => {}
-            Err(Errno::AGAIN) => {
-                wait_nudging(&mut [PollFd::new(socket, PollFlags::OUT)], &nudge)
-                    .map_err(|errno| LinkError::Message(errno.into()))?;
-            }
-            Err(Errno::PIPE | Errno::CONNRESET) => return Err(LinkError::Lost),
-            Err(errno) => return Err(LinkError::Message(errno.into())),
-            Ok(_) => return Ok(()),
-        }
-    }
-}
-
-fn receive(socket: &OwnedFd) -> Result<Packet, LinkError> {
-    let mut bytes = [0u8; PACKET_BYTES];
-    let mut space = RecvAncillaryBuffer::default();
-    loop {
-        let mut iov = [IoSliceMut::new(&mut bytes)];
-        match recvmsg(socket, &mut iov, &mut space, RecvFlags::empty()) {
-            Err(Errno::INTR) => {}
-            Ok(message) if message.bytes == PACKET_BYTES => break,
-            Ok(_) | Err(_) => return Err(LinkError::Lost),
-        }
-    }
-    let mut packet = [0; PACKET_WORDS];
-    for (word, chunk) in packet.iter_mut().zip(bytes.chunks_exact(8)) {
-        *word = chunk.iter().rev().fold(0, |value, byte| value << 8 | u64::from(*byte));
-    }
-    Ok(packet)
 }

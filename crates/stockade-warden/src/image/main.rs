@@ -15,6 +15,7 @@ mod wire;
 
 mod board;
 mod groups;
+mod house;
 mod init;
 mod plans;
 mod pool;

@@ -1,5 +1,6 @@
 //! Plans the host has sent: mapped, checked, and kept until the host drops them.
 
+use crate::serve::{State, answer};
 use crate::sys::{self, Errno, Fd, Region, Result};
 use crate::wire::plan::{Number, Plan, Section};
 
@@ -98,5 +99,46 @@ impl PlanEntry {
         self.known = false;
         self.dropped = false;
         self.runs = 0;
+    }
+}
+
+impl State {
+    /// The number is chosen here, since only here it is known when the last run of a dropped plan
+    /// is gone.
+    pub fn make_plan(&mut self, fds: &[Fd]) {
+        match self.load_plan(fds) {
+            Ok(index) => {
+                self.wants_spare = index + 1;
+                answer(Ok((index as u64, 0)));
+            }
+            Err(errno) => answer(Err((0, 0, errno))),
+        }
+    }
+
+    pub fn load_plan(&mut self, fds: &[Fd]) -> Result<usize> {
+        let file = fds.first().ok_or(Errno::EPROTO)?;
+        let mut free = self.plans.iter_mut().enumerate().filter(|(_, entry)| !entry.known);
+        let (index, entry) = free.next().ok_or(Errno::EAGAIN)?;
+        entry.load(*file).map(|()| index)
+    }
+
+    /// Starts a run of a plan that goes with it.
+    pub fn start_once(&mut self, fds: &[Fd]) {
+        let Some((file, fds)) = fds.split_first() else { return };
+        let plan = self.load_plan(&[*file]);
+        sys::close(*file);
+        self.start(plan, fds);
+        if let Ok(index) = plan {
+            self.drop_plan(index);
+        }
+    }
+
+    pub fn drop_plan(&mut self, index: usize) {
+        let Some(entry) = self.plans.get_mut(index).filter(|entry| entry.known) else { return };
+        entry.dropped = true;
+        if entry.runs == 0 {
+            entry.unload();
+        }
+        self.drop_pool(index);
     }
 }

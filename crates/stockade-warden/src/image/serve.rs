@@ -4,6 +4,7 @@ use core::sync::atomic::AtomicU64;
 
 use crate::board::Board;
 use crate::groups::Groups;
+use crate::house::BUSY_PAUSE;
 use crate::plans::PlanEntry;
 use crate::pool::Pools;
 use crate::roots::Building;
@@ -12,7 +13,7 @@ use crate::settle::{self, Home};
 use crate::slots::Slots;
 use crate::spares::Spares;
 use crate::sys::{self, CLONE_NEWNS, EPOLLIN, Errno, Event, Fd, Result};
-use crate::wire::board::{WORDS, Word};
+use crate::wire::board::WORDS;
 use crate::wire::request::{
     Census, MAX_PLANS, MAX_ROOTS, MAX_RUNS, Operation, PACKET_WORDS, Packet, Reply, VERSION,
 };
@@ -34,10 +35,6 @@ pub const fn key(kind: u64, index: usize) -> u64 {
 /// How long nothing must happen before work is done that nobody waits for: a sandbox that was just
 /// cloned may be waiting for this very processor.
 const IDLE: u64 = 120_000;
-/// How often such work waits once more, for a sandbox that is still being built.
-const PUT_OFF: u32 = 16;
-/// How long a cgroup that was busy is left alone before it is removed.
-const BUSY_PAUSE: u64 = 2_000_000;
 /// How often the last cgroups are tried to be removed: for two seconds.
 const LAST_ATTEMPTS: usize = 1000;
 /// Requests answered before other events are looked at.
@@ -69,10 +66,11 @@ pub struct State {
     /// The run that was begun last.
     pub newest: usize,
     /// How often work was put off for it.
-    put_off: u32,
-    graves: [Groups; GRAVES],
-    buried: usize,
-    dig_at: u64,
+    pub put_off: u32,
+    /// Groups that are to be removed.
+    pub graves: [Groups; GRAVES],
+    pub buried: usize,
+    pub dig_at: u64,
 }
 
 /// Serves until the host is gone.
@@ -279,45 +277,6 @@ impl State {
         Ok(())
     }
 
-    /// The number is chosen here, since only here it is known when the last run of a dropped plan
-    /// is gone.
-    fn make_plan(&mut self, fds: &[Fd]) {
-        match self.load_plan(fds) {
-            Ok(index) => {
-                self.wants_spare = index + 1;
-                answer(Ok((index as u64, 0)));
-            }
-            Err(errno) => answer(Err((0, 0, errno))),
-        }
-    }
-
-    fn load_plan(&mut self, fds: &[Fd]) -> Result<usize> {
-        let file = fds.first().ok_or(Errno::EPROTO)?;
-        let mut free = self.plans.iter_mut().enumerate().filter(|(_, entry)| !entry.known);
-        let (index, entry) = free.next().ok_or(Errno::EAGAIN)?;
-        entry.load(*file).map(|()| index)
-    }
-
-    /// Starts a run of a plan that goes with it.
-    fn start_once(&mut self, fds: &[Fd]) {
-        let Some((file, fds)) = fds.split_first() else { return };
-        let plan = self.load_plan(&[*file]);
-        sys::close(*file);
-        self.start(plan, fds);
-        if let Ok(index) = plan {
-            self.drop_plan(index);
-        }
-    }
-
-    fn drop_plan(&mut self, index: usize) {
-        let Some(entry) = self.plans.get_mut(index).filter(|entry| entry.known) else { return };
-        entry.dropped = true;
-        if entry.runs == 0 {
-            entry.unload();
-        }
-        self.drop_pool(index);
-    }
-
     fn census(&mut self) {
         let mut packet: Packet = [0; PACKET_WORDS];
         packet[0] = VERSION;
@@ -334,56 +293,6 @@ impl State {
         packet[Census::Descriptors as usize] =
             sys::stat_at(self.home.proc, b"self/fd\0").map_or(0, |stat| stat.size);
         let _ = sys::send_words(HOST, &packet);
-    }
-
-    /// Puts groups where they will be removed when the warden is idle.
-    pub fn bury(&mut self, mut groups: Groups) {
-        if groups.id == 0 {
-            return;
-        }
-        match self.graves.get_mut(self.buried) {
-            Some(grave) => {
-                *grave = groups;
-                self.buried += 1;
-                self.dig_at = 0;
-            }
-            None => {
-                let _ = groups.remove();
-            }
-        }
-    }
-
-    /// Whether work that nobody waits for has to wait itself: a sandbox that is being built may be
-    /// waiting for this very processor.
-    fn puts_off(&mut self) -> bool {
-        let run = self.runs.get(self.newest).is_some_and(|run| run.live && run.place.gate == 0);
-        let board = self.board(self.newest);
-        let built = board.get(Word::TimeExec) != 0 || board.failed() || board.stopped();
-        self.put_off = if run && !built && self.put_off < PUT_OFF { self.put_off + 1 } else { 0 };
-        self.put_off != 0
-    }
-
-    /// One piece of work that nobody waits for.
-    fn keep_house(&mut self) {
-        if self.wants_spare != 0 {
-            let plan = self.wants_spare - 1;
-            self.wants_spare = 0;
-            self.make_spare(plan);
-            return;
-        }
-        let now = sys::now();
-        if let Some(pool) = self.lacking(now) {
-            self.fill(pool, now);
-            return;
-        }
-        let Some(last) = self.buried.checked_sub(1) else { return };
-        if self.graves[last].remove().is_ok() {
-            self.buried = last;
-            return;
-        }
-        // Busy: to the other end of the row, and a pause.
-        self.graves[..=last].rotate_right(1);
-        self.dig_at = sys::now() + BUSY_PAUSE;
     }
 
     /// The host is gone: ends every sandbox, removes every cgroup, ends.
@@ -434,7 +343,7 @@ fn remove_own(home: &Home, dir: Fd) {
 }
 
 /// Replies to the host: detail and item, with the errno if it failed.
-fn answer(result: core::result::Result<(u64, u64), (u64, u64, Errno)>) {
+pub fn answer(result: core::result::Result<(u64, u64), (u64, u64, Errno)>) {
     let packet = match result {
         Ok((detail, item)) => reply(detail, item, Errno(0)),
         Err((detail, item, errno)) => reply(detail, item, errno),

@@ -78,7 +78,8 @@ pub fn first_process(birth: &Birth) -> ! {
 fn shed(birth: &Birth) -> Result<()> {
     const MOST: usize = 8 + 2 * MAX_GROUPS + MAX_BINDS;
     let [stdin, stdout, stderr] = birth.streams;
-    let own = [birth.proc, birth.warden, birth.socket, birth.gate, birth.user, stdin, stdout, stderr];
+    let own =
+        [birth.proc, birth.warden, birth.socket, birth.gate, birth.user, stdin, stdout, stderr];
     let groups = birth.groups.descriptors().chain(birth.groups.entrances());
     let mut keep = [0; MOST];
     for (place, fd) in keep.iter_mut().zip(own.into_iter().chain(groups).chain(birth.id_maps)) {
