@@ -2,6 +2,7 @@
 
 use crate::board::Board;
 use crate::groups::Groups;
+use crate::plans::Memory;
 use crate::pool::Place;
 use crate::serve::{PIDFD, SOCKET, State, WATCH, key};
 use crate::setup::{self, Birth};
@@ -144,20 +145,8 @@ impl State {
             id_maps,
         };
         board.begin(Step::Clone);
-        let mut flags = CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWIPC | CLONE_NEWUTS;
-        if net == Net::Loopback as u64 {
-            flags |= CLONE_NEWNET;
-        }
-        memory.inherit(true)?;
-        let cloned = sys::clone(flags, true, None);
-        if let Ok(Cloned::Child) = cloned {
-            setup::first_process(&birth);
-        }
-        // Not having done it only costs time.
-        let _ = memory.inherit(false);
-        if let Cloned::Parent { pid, pidfd } = cloned? {
-            self.adopt(taken, plan, socket, Child { pid, pidfd, place });
-        }
+        let (pid, pidfd) = clone_first(&birth, memory)?;
+        self.adopt(taken, plan, socket, Child { pid, pidfd, place });
         Ok(())
     }
 
@@ -298,6 +287,25 @@ impl State {
 
     /// How many places for runs there are.
     pub const PLACES: usize = MAX_RUNS;
+}
+
+/// Clones a sandbox's first process, which alone has a copy of the plan.
+fn clone_first(birth: &Birth, memory: Memory) -> Result<(i32, Fd)> {
+    let mut flags = CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWIPC | CLONE_NEWUTS;
+    if birth.plan.number(Number::Net) == Net::Loopback as u64 {
+        flags |= CLONE_NEWNET;
+    }
+    memory.inherit(true)?;
+    let cloned = sys::clone(flags, true, None);
+    if let Ok(Cloned::Child) = cloned {
+        setup::first_process(birth);
+    }
+    // Not having done it only costs time.
+    let _ = memory.inherit(false);
+    match cloned? {
+        Cloned::Parent { pid, pidfd } => Ok((pid, pidfd)),
+        Cloned::Child => Err(Errno::EPROTO),
+    }
 }
 
 /// Has a program without input read the end of it.
