@@ -15,7 +15,7 @@ use stockade_core::{Mount, Stdio};
 use stockade_guests as guests;
 
 use crate::alone::{alone, is_alone, itself};
-use crate::machine::{cgroups, descendants, is_alive, soon, subject};
+use crate::machine::{cgroups, descendants, is_alive, is_root, soon, subject};
 use crate::view::printed;
 
 /// As many processes as there are of four sandboxes at least.
@@ -172,6 +172,54 @@ fn a_warden_holds_nothing_of_its_host() {
         }
         drop(subject);
     });
+}
+
+#[test]
+fn a_sandbox_holds_one_plan_and_nothing_of_its_wardens_state() {
+    let Some(subject) = subject() else { return };
+    if !is_root() {
+        return;
+    }
+    let _others =
+        [Job::new(&subject, &guests::HELLO).prepare(), Job::new(&subject, &guests::CAT).prepare()];
+    let run = Job::new(&subject, &guests::SLEEP_FOREVER).start(Stdio::captured());
+    let warden = subject.backend().warden_id().expect("there is a warden");
+    assert!(soon(|| descendants(warden).len() == 2), "{:?}", descendants(warden));
+    let init = descendants(warden)[0];
+    let (wardens, inits) = (mappings(warden), mappings(init));
+    let plans = |of: &[Mapping]| of.iter().filter(|one| one.name.contains("stockade-plan")).count();
+    assert_eq!((plans(&wardens), plans(&inits)), (3, 1));
+    // Its state is the largest by far that it has for itself.
+    let own = |of: &[Mapping]| {
+        of.iter().filter(|one| one.private && one.name.is_empty()).map(|one| one.size).max()
+    };
+    assert!(own(&wardens).is_some_and(|size| size > 1 << 20), "{:?}", own(&wardens));
+    assert!(own(&inits).is_none_or(|size| size < 1 << 16), "{:?}", own(&inits));
+    run.killer().kill();
+    Job::wait(run).expect("the run is reported");
+}
+
+/// A line of proc_pid_maps(5).
+struct Mapping {
+    size: u64,
+    private: bool,
+    name: String,
+}
+
+fn mappings(pid: u32) -> Vec<Mapping> {
+    let text = std::fs::read_to_string(format!("/proc/{pid}/maps")).expect("it is there");
+    let mapping = |line: &str| {
+        let mut fields = line.split_whitespace();
+        let (from, to) = fields.next()?.split_once('-')?;
+        let at = |hex| u64::from_str_radix(hex, 16).ok();
+        let private = fields.next()?.ends_with('p');
+        Some(Mapping {
+            size: at(to)? - at(from)?,
+            private,
+            name: fields.nth(3).unwrap_or_default().to_owned(),
+        })
+    };
+    text.lines().filter_map(mapping).collect()
 }
 
 #[test]
