@@ -1,5 +1,6 @@
 //! Two sandboxes that try to meet.
 
+use super::socket::answer_datagram;
 use super::{Args, Errno, Result, call, failed, now, refused, sleep_ms, through};
 use bare::nr;
 
@@ -10,6 +11,8 @@ const PATIENCE: u64 = 250_000_000;
 pub enum Place {
     /// Goes with the process.
     Descriptor(usize),
+    /// The same, of a socket that answers datagrams.
+    Answering(usize),
     /// System V shared memory, which stays until it is removed.
     Memory(usize),
 }
@@ -24,7 +27,13 @@ pub fn meet(
     match args.get(2) {
         b"offer" => match offer() {
             Ok(place) => {
-                sleep_ms(PATIENCE / 1_000_000 + 50);
+                let begun = now();
+                while now() - begun < PATIENCE + 50_000_000 {
+                    if let Place::Answering(socket) = place {
+                        let _ = answer_datagram(socket);
+                    }
+                    sleep_ms(5);
+                }
                 if let Place::Memory(id) = place {
                     let _ = call(nr::SHMCTL, [id, 0, 0]);
                 }

@@ -19,7 +19,7 @@ pub use meeting::{Place, meet};
 pub use memory::*;
 pub use paths::*;
 pub use process::*;
-pub use socket::{Address, connect, connect_datagram, listen, open_datagram};
+pub use socket::{Address, ask_datagram, connect, listen, open_datagram};
 pub use succession::succeed;
 pub use tasks::*;
 

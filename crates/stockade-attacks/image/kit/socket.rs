@@ -1,13 +1,14 @@
 //! Sockets.
 
 use super::meeting::Place;
-use super::{Result, call};
+use super::{Errno, Result, call, sleep_ms};
 use bare::nr;
 
 const UNIX: usize = 1;
 const INET: usize = 2;
 const STREAM: usize = 1;
 const DATAGRAM: usize = 2;
+const DONTWAIT: usize = 0x40;
 
 /// Where a socket is.
 pub struct Address {
@@ -53,12 +54,38 @@ pub fn listen(address: &Address) -> Result<Place> {
     Ok(Place::Descriptor(socket))
 }
 
-/// A socket that sends datagrams there.
-pub fn connect_datagram(address: &Address) -> Result<usize> {
-    address.socket(DATAGRAM, nr::CONNECT)
+/// Sends a datagram there, and waits a while for an answer. That it could be sent says nothing.
+pub fn ask_datagram(address: &Address) -> Result<usize> {
+    let socket = address.socket(DATAGRAM, nr::CONNECT)?;
+    let mut answer = super::write(socket, b"anybody there?");
+    for _ in 0..10 {
+        if answer.is_err() {
+            break;
+        }
+        sleep_ms(2);
+        let mut bytes = [0u8; 16];
+        let into = bytes.as_mut_ptr() as usize;
+        answer = call(nr::RECVFROM, [socket, into, bytes.len(), DONTWAIT, 0, 0]);
+        match answer {
+            Err(Errno::EAGAIN) => answer = Ok(0),
+            _ => break,
+        }
+    }
+    super::close(socket);
+    answer.and_then(|len| if len == 0 { Err(Errno::EAGAIN) } else { Ok(len) })
 }
 
 /// A socket that takes datagrams there.
 pub fn open_datagram(address: &Address) -> Result<Place> {
-    address.socket(DATAGRAM, nr::BIND).map(Place::Descriptor)
+    address.socket(DATAGRAM, nr::BIND).map(Place::Answering)
+}
+
+/// Sends what has arrived back to where it came from.
+pub fn answer_datagram(socket: usize) -> Result<usize> {
+    let mut bytes = [0u8; 16];
+    let (mut from, mut len) = ([0u8; 16], 16u32);
+    let (at, whence) = (bytes.as_mut_ptr() as usize, from.as_mut_ptr() as usize);
+    let size = &raw mut len as usize;
+    let got = call(nr::RECVFROM, [socket, at, bytes.len(), DONTWAIT, whence, size])?;
+    call(nr::SENDTO, [socket, at, got, DONTWAIT, whence, 16])
 }
