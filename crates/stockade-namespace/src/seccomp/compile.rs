@@ -111,7 +111,7 @@ fn clusters<'a>(ranges: &[Range<'a>]) -> Vec<Cluster<'a>> {
     let ends = ranges.iter().skip(1).map(|next| Some(next.first)).chain([None]);
     let sized = ranges.iter().zip(ends);
     let sized: Vec<Sized<'a>> =
-        sized.map(|(range, end)| (*range, end == Some(range.first + 1))).collect();
+        sized.map(|(range, end)| (*range, end == range.first.checked_add(1))).collect();
     let mut clusters = Vec::new();
     let mut rest = &sized[..];
     while !rest.is_empty() {

@@ -213,3 +213,21 @@ fn ranges_are_ascending_and_merged() {
         }
     }
 }
+
+#[test]
+fn the_highest_number_can_be_like_no_other() {
+    let decisions = [(0, Allow), (7, EPERM), (8, Allow), (u32::MAX, ENOSYS)];
+    let table =
+        decisions.map(|(first, action)| Range { first, decision: Decision::Always(action) });
+    let program = compile(ARCHES[0].audit, &table);
+    assert_valid(&program);
+    for (number, action) in
+        [(6, Allow), (7, EPERM), (8, Allow), (u32::MAX - 1, Allow), (u32::MAX, ENOSYS)]
+    {
+        assert_eq!(
+            run(&program, &call(ARCHES[0], number, [0; 6])).value,
+            action.code(),
+            "{number}"
+        );
+    }
+}
