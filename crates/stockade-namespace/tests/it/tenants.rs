@@ -162,7 +162,10 @@ fn where_namespaces_are_shared_the_next_tenant_finds_what_the_first_one_left() {
         assert_ne!(came["key"], found["key"], "a key is not seen");
     }
     if came["settings that can be set"] != "0" {
-        for what in SETTINGS {
+        // Older kernels (6.1 is one) show some of them to nobody in such a namespace.
+        let seen: Vec<_> = SETTINGS.into_iter().filter(|what| came.contains_key(what)).collect();
+        assert!(seen.len() >= 2, "{seen:?}");
+        for what in seen {
             assert_ne!(came.get(what), found.get(what), "{what} is not seen");
         }
     }
