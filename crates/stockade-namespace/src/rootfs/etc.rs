@@ -2,9 +2,9 @@
 
 use std::fs;
 use std::os::unix::fs::MetadataExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
-use std::time::{Duration, SystemTime};
+use std::time::SystemTime;
 
 use stockade_core::NetworkMode;
 
@@ -65,18 +65,25 @@ pub(super) fn mirrored(network: NetworkMode) -> Vec<PathBuf> {
     paths
 }
 
+/// What was listed in a directory, and as what it was found: device, inode, and when it was changed,
+/// which unlike the time of its contents nobody can set.
+type Listed = Option<((u64, u64, i64, i64), Vec<PathBuf>)>;
+
 /// Where Debian's Java keeps its configuration, to which it links from `/usr`.
 fn java() -> Vec<PathBuf> {
-    type Known = Option<((u64, u64, SystemTime), Vec<PathBuf>)>;
-    static KNOWN: Mutex<Known> = Mutex::new(None);
-    let mut known = KNOWN.lock().unwrap_or_else(PoisonError::into_inner);
-    let now = fs::metadata("/etc").and_then(|meta| Ok((meta.dev(), meta.ino(), meta.modified()?)));
-    if let (Ok(now), Some((then, paths))) = (&now, &*known)
-        && now == then
+    static KNOWN: Mutex<Listed> = Mutex::new(None);
+    java_in(Path::new("/etc"), &mut KNOWN.lock().unwrap_or_else(PoisonError::into_inner))
+}
+
+fn java_in(dir: &Path, known: &mut Listed) -> Vec<PathBuf> {
+    let meta = fs::metadata(dir).ok();
+    let now = meta.map(|meta| (meta.dev(), meta.ino(), meta.ctime(), meta.ctime_nsec()));
+    if let Some((then, paths)) = &*known
+        && now == Some(*then)
     {
         return paths.clone();
     }
-    let entries = fs::read_dir("/etc").into_iter().flatten().flatten();
+    let entries = fs::read_dir(dir).into_iter().flatten().flatten();
     let paths: Vec<PathBuf> = entries
         .filter(|entry| {
             let name = entry.file_name();
@@ -86,10 +93,40 @@ fn java() -> Vec<PathBuf> {
         .map(|entry| entry.path())
         .collect();
     // A clock ticks: what changes in the same tick as the last change would not be seen.
-    *known = now.ok().filter(|(_, _, changed)| is_past(*changed)).map(|now| (now, paths.clone()));
+    *known = now.filter(|(.., changed, _)| is_past(*changed)).map(|now| (now, paths.clone()));
     paths
 }
 
-fn is_past(time: SystemTime) -> bool {
-    time.elapsed().is_ok_and(|elapsed| elapsed > Duration::from_secs(2))
+/// Whether a second is over, whatever ticks.
+fn is_past(second: i64) -> bool {
+    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
+    now.is_ok_and(|now| i64::try_from(now.as_secs()).is_ok_and(|now| now > second + 2))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_listed_is_known_until_the_directory_changes() {
+        let dir = std::env::temp_dir().join(format!("stockade-etc-{}", std::process::id()));
+        fs::create_dir(&dir).expect("it is not there yet");
+        let java = dir.join("java-21-openjdk");
+        let mut known = None;
+        assert_eq!(java_in(&dir, &mut known), [] as [PathBuf; 0]);
+        // It has changed too recently for a later change to be told from that one.
+        assert_eq!(known, None);
+        fs::create_dir(&java).expect("there is room");
+        fs::create_dir(dir.join("java-policy")).expect("there is room");
+        assert_eq!(java_in(&dir, &mut known).as_slice(), std::slice::from_ref(&java));
+        // As if that had been long ago.
+        let meta = fs::metadata(&dir).expect("it is there");
+        let stamp = (meta.dev(), meta.ino(), meta.ctime(), meta.ctime_nsec());
+        known = Some((stamp, vec![PathBuf::from("/known")]));
+        assert_eq!(java_in(&dir, &mut known), [PathBuf::from("/known")]);
+        let earlier = (stamp.0, stamp.1, stamp.2 - 9, stamp.3);
+        known = Some((earlier, vec![PathBuf::from("/known")]));
+        assert_eq!(java_in(&dir, &mut known), [java]);
+        fs::remove_dir_all(&dir).expect("it is this test's");
+    }
 }
