@@ -1,9 +1,6 @@
 //! Which backend runs a program.
 
 use std::ffi::OsStr;
-use std::fs::{self, File};
-use std::io::Read;
-use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -11,9 +8,6 @@ use stockade::{Mount, NamespaceSandbox, Program, ProgramSource, Result, Sandbox,
 
 use crate::args::BackendArg;
 use crate::{cache, exit, script};
-
-/// What a WebAssembly module or component begins with.
-const MAGIC: &[u8; 4] = b"\0asm";
 
 /// What runs, the file that has to be shown to it, and why its backend was chosen.
 pub(crate) struct Choice {
@@ -44,7 +38,7 @@ impl Choice {
 pub(crate) fn program(backend: BackendArg, name: &OsStr) -> Result<Choice> {
     match backend {
         BackendArg::Namespace => Ok(Program::executable(name).into()),
-        BackendArg::Auto if names_a_module(name) => {
+        BackendArg::Auto if stockade::names_a_module(name) => {
             let choice = Choice::from(Program::module_file(name));
             Ok(choice.because("auto: the program is a WebAssembly binary"))
         }
@@ -115,22 +109,4 @@ pub(crate) fn wasm() -> Result<WasmSandbox> {
             builder().build()
         }
     }
-}
-
-/// Whether a path, or a name that ends in `.wasm`, is a regular file of the host that begins as
-/// modules do. Any other name is looked up inside the sandbox, whatever the working directory of
-/// the caller happens to hold.
-fn names_a_module(name: &OsStr) -> bool {
-    let bytes = name.as_bytes();
-    let may_be = bytes.contains(&b'/') || bytes.ends_with(b".wasm");
-    may_be && begins_as_module(Path::new(name))
-}
-
-fn begins_as_module(path: &Path) -> bool {
-    // Opening a FIFO would wait for its writer.
-    let is_file = fs::metadata(path).is_ok_and(|metadata| metadata.is_file());
-    let mut magic = [0; MAGIC.len()];
-    is_file
-        && File::open(path).and_then(|mut file| file.read_exact(&mut magic)).is_ok()
-        && magic == *MAGIC
 }

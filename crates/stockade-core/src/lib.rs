@@ -32,6 +32,6 @@ pub use program::{Program, ProgramSource};
 pub use report::{
     Enforcement, EnforcementStatus, OutputFlags, Phase, Report, Timings, Usage, Verdict,
 };
-pub use sandbox::{Execution, Killer, MAX_WARM, Prepared, Sandbox};
+pub use sandbox::{Execution, GoOn, Killer, MAX_WARM, Prepared, Sandbox};
 pub use stdio::{Input, Output, Stdio};
 pub use support::{Ability, Support};

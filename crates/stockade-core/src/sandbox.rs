@@ -18,12 +18,26 @@ pub trait Sandbox: Send + Sync {
     /// control that cannot be met, `Setup` or `HostLost` when the host fails.
     fn prepare(&self, policy: &Policy, program: &Program) -> Result<Box<dyn Prepared>>;
 
-    /// Prepares, starts with captured output and no input, and waits.
+    /// Starts one run of a program that is started once. A backend may do less for it than to
+    /// prepare it and start that.
     ///
     /// # Errors
-    /// As [`Sandbox::prepare`], [`Prepared::start`] and [`Execution::wait`].
+    /// As [`Sandbox::prepare`] and [`Prepared::start`].
+    fn start(
+        &self,
+        policy: &Policy,
+        program: &Program,
+        stdio: Stdio,
+    ) -> Result<Box<dyn Execution>> {
+        self.prepare(policy, program)?.start(stdio)
+    }
+
+    /// Starts one run with captured output and no input, and waits.
+    ///
+    /// # Errors
+    /// As [`Sandbox::start`] and [`Execution::wait`].
     fn run(&self, policy: &Policy, program: &Program) -> Result<Report> {
-        self.prepare(policy, program)?.start(Stdio::captured())?.wait()
+        self.start(policy, program, Stdio::captured())?.wait()
     }
 }
 
@@ -82,7 +96,21 @@ pub trait Execution: Send {
     /// `NotFound`, `PermissionDenied` or `Setup` when the sandbox could not be built, `HostLost`
     /// when the backend's helper died, `Io` when the given input cannot be read.
     fn wait(self: Box<Self>) -> Result<Report>;
+
+    /// Waits as [`wait`](Self::wait) does, and asks `go_on` at least ten times a second whether the
+    /// run is to go on; if not, it is stopped, and its verdict is `cancelled`. For hosts that have to
+    /// look at their signals meanwhile, as those of an interpreted language.
+    ///
+    /// `go_on` is asked on the thread that waits, with no lock held. It may block, and then so does
+    /// the moving of bytes; limits hold all the same.
+    ///
+    /// # Errors
+    /// As [`wait`](Self::wait).
+    fn wait_while(self: Box<Self>, go_on: GoOn) -> Result<Report>;
 }
+
+/// Answers whether a run that is waited for is to go on: see [`Execution::wait_while`].
+pub type GoOn = Arc<dyn Fn() -> bool + Send + Sync>;
 
 /// Stops a run from any thread. The report then says `cancelled`.
 pub trait Killer: Send + Sync {

@@ -4,13 +4,14 @@ use std::io::{self, Read, Write};
 use std::os::fd::{AsFd, OwnedFd};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Weak};
+use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
 use rustix::net::{RecvFlags, SendFlags, recv, send};
 use rustix::pipe::{PipeFlags, pipe_with};
 use stockade_core::{
-    Error, ErrorKind, Execution, Input, Killer, Output, OutputOverflow, Report, Result, Stdio,
+    Error, ErrorKind, Execution, GoOn, Input, Killer, Output, OutputOverflow, Report, Result, Stdio,
 };
 use stockade_warden::wire::board::{WORDS, Word};
 use stockade_warden::wire::request::{MAX_RUNS, order};
@@ -21,10 +22,13 @@ use crate::outcome::{self, Birth, Printed};
 use crate::prepare::Blueprint;
 use crate::registration::Registration;
 use crate::streams::{Ends, Feed, LiveInput, LiveOutput, Meter, Sink};
-use crate::warden::{Link, LinkError, wait_nudging};
+use crate::warden::{Link, LinkError, wait_nudging, wait_once};
 
 /// How long a run that was told to stop may take before its init is taken to be stuck.
 const PATIENCE: Timespec = Timespec { tv_sec: 2, tv_nsec: 0 };
+
+/// How long a wait lasts until it is asked whether the run is to go on.
+const TURN: Duration = Duration::from_millis(50);
 
 /// The host's end of a run's socket: what stops it, from any thread.
 #[derive(Debug)]
@@ -175,7 +179,7 @@ impl NamespaceExecution {
     }
 
     /// Moves bytes until the board arrives.
-    fn pump(&mut self) -> Result<Account> {
+    fn pump(&mut self, mut asker: Option<Asker>) -> Result<Account> {
         let truncates = self.truncates();
         let mut buffer = Vec::new();
         let mut failure: Option<io::Error> = None;
@@ -186,7 +190,7 @@ impl NamespaceExecution {
             }
         }
         loop {
-            let ready = self.wait_for_news()?;
+            let ready = self.wait_for_news(asker.as_mut())?;
             for (stream, news) in self.outputs.iter_mut().zip(ready.outputs) {
                 stream.sink.hear(news, &mut buffer);
                 if stream.sink.over() {
@@ -223,7 +227,7 @@ impl NamespaceExecution {
         self.blueprint.plan.policy.limits.output_overflow == OutputOverflow::Truncate
     }
 
-    fn wait_for_news(&self) -> Result<Ready> {
+    fn wait_for_news(&self, asker: Option<&mut Asker>) -> Result<Ready> {
         let mut fds = Vec::with_capacity(5);
         fds.push(PollFd::new(&self.run.socket, PollFlags::IN));
         let input = self.feed.readable();
@@ -241,8 +245,11 @@ impl NamespaceExecution {
                 fds.push(PollFd::from_borrowed_fd(fd, flags));
             }
         }
-        wait_nudging(&mut fds, || self.run.nudge())
-            .map_err(|errno| Error::new(ErrorKind::Io, io::Error::from(errno)))?;
+        match asker {
+            Some(asker) => self.wait_asking(&mut fds, asker),
+            None => wait_nudging(&mut fds, || self.run.nudge()),
+        }
+        .map_err(|errno| Error::new(ErrorKind::Io, io::Error::from(errno)))?;
         let news = at.map(|at| at.map_or(PollFlags::empty(), |at| fds[at].revents()));
         Ok(Ready {
             board: !fds[0].revents().is_empty(),
@@ -250,6 +257,23 @@ impl NamespaceExecution {
             pipe: !news[1].is_empty(),
             outputs: [news[2], news[3]],
         })
+    }
+
+    /// Waits until one of these is ready; stops the run when it is not to go on.
+    fn wait_asking(&self, fds: &mut [PollFd<'_>], asker: &mut Asker) -> rustix::io::Result<()> {
+        let turn = Timespec { tv_sec: 0, tv_nsec: TURN.as_nanos() as i64 };
+        loop {
+            let ready = wait_once(fds, &turn)?;
+            // A signal may be what the caller asks for; and a program that prints all the time must
+            // not keep the question from being asked.
+            if (!ready || asker.asked.elapsed() >= TURN) && !asker.ask() {
+                self.run.kill();
+            }
+            if ready {
+                return Ok(());
+            }
+            self.run.nudge();
+        }
     }
 
     /// Receives the board, which is the last thing a run sends.
@@ -275,6 +299,18 @@ impl NamespaceExecution {
         Ok(Account::read(&bytes))
     }
 
+    fn end(mut self: Box<Self>, asker: Option<Asker>) -> Result<Report> {
+        if self.run.is_over() {
+            // A forked child: the report belongs to its parent.
+            return Err(link_error(LinkError::Lost));
+        }
+        // Input that was never taken has ended.
+        self.live_input = None;
+        let account = self.pump(asker)?;
+        self.still_running = None;
+        self.report(&account)
+    }
+
     fn report(&mut self, account: &Account) -> Result<Report> {
         let orphaned = account.get(Word::Errno) == libc::ESRCH as u64;
         if orphaned && self.registration.link.has_gone(1000) {
@@ -294,6 +330,19 @@ impl Stream {
         let live = taken.map_or_else(|| self.meter.seen(), |pipe| self.meter.settle(&pipe));
         let over = sink.over() || self.meter.over();
         Printed { bytes: sink.seen + live, over, kept: sink.into_kept() }
+    }
+}
+
+/// Asks now and then whether a run is to go on.
+struct Asker {
+    go_on: GoOn,
+    asked: Instant,
+}
+
+impl Asker {
+    fn ask(&mut self) -> bool {
+        self.asked = Instant::now();
+        (self.go_on)()
     }
 }
 
@@ -322,16 +371,12 @@ impl Execution for NamespaceExecution {
         Arc::clone(&self.run) as Arc<dyn Killer>
     }
 
-    fn wait(mut self: Box<Self>) -> Result<Report> {
-        if self.run.is_over() {
-            // A forked child: the report belongs to its parent.
-            return Err(link_error(LinkError::Lost));
-        }
-        // Input that was never taken has ended.
-        self.live_input = None;
-        let account = self.pump()?;
-        self.still_running = None;
-        self.report(&account)
+    fn wait(self: Box<Self>) -> Result<Report> {
+        self.end(None)
+    }
+
+    fn wait_while(self: Box<Self>, go_on: GoOn) -> Result<Report> {
+        self.end(Some(Asker { go_on, asked: Instant::now() }))
     }
 }
 

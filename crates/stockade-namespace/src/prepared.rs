@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use stockade_core::{
-    Error, ErrorKind, Execution, Input, MAX_WARM, Plan, Prepared, Report, Result, Stdio,
+    Error, ErrorKind, Execution, Input, MAX_WARM, Plan, Prepared, Result, Stdio,
 };
 
 use crate::execution::NamespaceExecution;
@@ -13,7 +13,7 @@ use crate::host::link_error;
 use crate::limits::nanos;
 use crate::outcome::Birth;
 use crate::prepare::Blueprint;
-use crate::registration::{Registration, register, start_once};
+use crate::registration::{self, Registration, register};
 use crate::streams::{self, Ends, GuestEnds};
 use crate::warden::{LinkError, Waiters};
 use crate::wardens::Wardens;
@@ -72,15 +72,19 @@ impl NamespacePrepared {
     }
 }
 
-/// Runs a plan once, with captured output and no input. The warden hears of plan and run at once.
-pub(crate) fn run_once(wardens: &Wardens, blueprint: Blueprint, begun: Instant) -> Result<Report> {
+/// Starts the one run of a plan. The warden hears of plan and run at once.
+pub(crate) fn start_once(
+    wardens: &Wardens,
+    blueprint: Blueprint,
+    stdio: Stdio,
+    begun: Instant,
+) -> Result<Box<dyn Execution>> {
     let birth = Birth { begun: streams::now(), prepare_ns: nanos(begun.elapsed()) };
-    let stdio = Stdio::captured();
     let (ends, guest) = open(&stdio)?;
-    let registration = start_once(wardens, &blueprint, &guest.all(&ends))?;
+    let registration = registration::start_once(wardens, &blueprint, &guest.all(&ends))?;
     drop(guest);
     let (registration, blueprint) = (Arc::new(registration), Arc::new(blueprint));
-    Box::new(NamespaceExecution::new(registration, blueprint, stdio, ends, birth)).wait()
+    Ok(Box::new(NamespaceExecution::new(registration, blueprint, stdio, ends, birth)))
 }
 
 fn open(stdio: &Stdio) -> Result<(Ends, GuestEnds)> {

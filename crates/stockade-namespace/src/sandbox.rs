@@ -3,18 +3,19 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use stockade_core::{Policy, Prepared, Program, Report, Result, Sandbox, Support};
+use stockade_core::{Execution, Policy, Prepared, Program, Result, Sandbox, Stdio, Support};
 
 use crate::host::{Host, link_error};
 use crate::left_out::LeftOut;
 use crate::prepare::Blueprint;
-use crate::prepared::{NamespacePrepared, run_once};
+use crate::prepared::{NamespacePrepared, start_once};
 use crate::warden::Census;
 use crate::wardens::Wardens;
 
 /// Runs native programs behind Linux namespaces.
 ///
-/// Cheap to share: make one per process and use it from every thread. It keeps one helper
+/// Cheap to share: make one per process and use it from every thread; a clone is the same sandbox. It
+/// keeps one helper
 /// process, the warden (a second one once a policy asks for the host's network), which ends when
 /// the sandbox and everything prepared from it is dropped, or when the host process ends, however
 /// it ends.
@@ -31,7 +32,7 @@ use crate::wardens::Wardens;
 /// assert!(report.verdict.success());
 /// # Ok::<(), stockade_core::Error>(())
 /// ```
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct NamespaceSandbox {
     wardens: Arc<Wardens>,
     support: Support,
@@ -111,8 +112,13 @@ impl Sandbox for NamespaceSandbox {
         Ok(Box::new(NamespacePrepared::new(Arc::clone(&self.wardens), blueprint, begun)?))
     }
 
-    fn run(&self, policy: &Policy, program: &Program) -> Result<Report> {
+    fn start(
+        &self,
+        policy: &Policy,
+        program: &Program,
+        stdio: Stdio,
+    ) -> Result<Box<dyn Execution>> {
         let begun = Instant::now();
-        run_once(&self.wardens, self.draw(policy, program)?, begun)
+        start_once(&self.wardens, self.draw(policy, program)?, stdio, begun)
     }
 }

@@ -13,5 +13,5 @@ pub(crate) use ids::IdRange;
 pub(crate) use launch::LaunchError;
 pub use link::Census;
 pub(crate) use link::{Link, Newborn, Waiters};
-pub(crate) use message::wait_nudging;
+pub(crate) use message::{wait_nudging, wait_once};
 pub(crate) use shelf::{Shelf, WaitingRun};

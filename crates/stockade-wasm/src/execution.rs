@@ -4,11 +4,11 @@ use std::io::{Read, Write};
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 
-use stockade_core::{Error, ErrorKind, Execution, Killer, Report, Result};
+use stockade_core::{Error, ErrorKind, Execution, GoOn, Killer, Report, Result};
 
 use crate::run::Job;
 use crate::streams::{LiveInput, LiveOutput, Pipe};
-use crate::tether::Tether;
+use crate::tether::{QUESTION, Tether};
 
 /// One run.
 pub(crate) struct WasmExecution {
@@ -96,6 +96,20 @@ impl Execution for WasmExecution {
             }
             State::Over => Err(Error::new(ErrorKind::Internal, Panicked)),
         }
+    }
+
+    fn wait_while(mut self: Box<Self>, go_on: GoOn) -> Result<Report> {
+        if let State::Waiting(_) = self.state {
+            self.tether.ask(go_on);
+            return self.wait();
+        }
+        self.end_untaken();
+        while !self.tether.wait_for_end(QUESTION) {
+            if !go_on() {
+                self.tether.kill();
+            }
+        }
+        self.wait()
     }
 }
 

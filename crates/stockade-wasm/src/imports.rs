@@ -6,10 +6,11 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use stockade_core::{Error, ErrorKind, Result};
-use wasmtime::{Caller, FuncType, Linker, Val};
+use wasmtime::{Caller, ExternType, FuncType, Linker, Module, Val};
 
 use crate::host_call::HostCall;
 use crate::scalars::{Scalars, Sealed};
+use crate::untyped::{Signature, UntypedError, Value, ValueType};
 use crate::wasi::Guest;
 
 /// An error of a host function: it ends the run.
@@ -51,8 +52,8 @@ pub struct Imports {
 struct HostFunction {
     module: Arc<str>,
     name: Arc<str>,
-    parameters: Vec<wasmtime::ValType>,
-    results: Vec<wasmtime::ValType>,
+    /// `None` for a function that takes the types with which a module imports it.
+    types: Option<(Vec<wasmtime::ValType>, Vec<wasmtime::ValType>)>,
     body: Arc<Body>,
 }
 
@@ -78,7 +79,7 @@ enum ImportError {
 
 /// Values that are not of the types the engine promised.
 #[derive(Debug, thiserror::Error)]
-#[error("it was called with other types than it has")]
+#[error("it was called with, or returned, other types than it has")]
 struct WrongTypes;
 
 impl fmt::Debug for Imports {
@@ -114,10 +115,41 @@ impl Imports {
         self.functions.push(HostFunction {
             module: module.into(),
             name: name.into(),
-            parameters: <P as Sealed>::types(),
-            results: <R as Sealed>::types(),
+            types: Some((<P as Sealed>::types(), <R as Sealed>::types())),
             body: Arc::new(body),
         });
+        self
+    }
+
+    /// Adds `function` as `name` of the module `module`, with the types with which a module imports
+    /// it. It gets the call, the types it has to return, and the parameters; returning values of
+    /// other types is a failure.
+    #[must_use]
+    pub fn untyped(
+        mut self,
+        module: &str,
+        name: &str,
+        function: impl Fn(&mut HostCall<'_>, &[ValueType], &[Value]) -> Result<Vec<Value>, HostError>
+        + Send
+        + Sync
+        + 'static,
+    ) -> Self {
+        let body = move |caller: Caller<'_, Guest>, parameters: &[Val], results: &mut [Val]| {
+            let values = |values: &[Val]| values.iter().map(Value::of).collect::<Option<Vec<_>>>();
+            let kinds = |values: &[Value]| values.iter().map(|value| value.kind()).collect();
+            let given = values(parameters).ok_or(WrongTypes)?;
+            // The engine has filled the results with zeros of the wanted types.
+            let wanted: Vec<ValueType> = kinds(&values(results).ok_or(WrongTypes)?);
+            let values = function(&mut HostCall::new(caller), &wanted, &given)?;
+            let returned: Vec<ValueType> = kinds(&values);
+            if wanted != returned {
+                return Err(WrongTypes.into());
+            }
+            results.iter_mut().zip(values).for_each(|(place, value)| *place = value.into());
+            Ok(())
+        };
+        let (module, name, body) = (module.into(), name.into(), Arc::new(body));
+        self.functions.push(HostFunction { module, name, types: None, body });
         self
     }
 
@@ -125,23 +157,31 @@ impl Imports {
         self.functions.is_empty()
     }
 
-    /// Adds all of them to what modules are linked with.
-    pub(crate) fn link(&self, linker: &mut Linker<Guest>) -> Result<()> {
+    /// Adds all of them to what `module` is linked with.
+    pub(crate) fn link(&self, linker: &mut Linker<Guest>, module: &Module) -> Result<()> {
         for function in &self.functions {
-            function.link(linker)?;
+            function.link(linker, module)?;
         }
         Ok(())
     }
 }
 
 impl HostFunction {
-    fn link(&self, linker: &mut Linker<Guest>) -> Result<()> {
+    fn link(&self, linker: &mut Linker<Guest>, importer: &Module) -> Result<()> {
         let (module, name) = (Arc::clone(&self.module), Arc::clone(&self.name));
         if self.module.starts_with("wasi") {
             return Err(Error::new(ErrorKind::InvalidPolicy, ImportError::Wasi { module, name })
                 .with_hint("give its module another name"));
         }
-        let kind = FuncType::new(linker.engine(), self.parameters.clone(), self.results.clone());
+        let kind = match &self.types {
+            Some((parameters, results)) => {
+                FuncType::new(linker.engine(), parameters.clone(), results.clone())
+            }
+            None => match self.wanted(importer)? {
+                Some(kind) => kind,
+                None => return Ok(()),
+            },
+        };
         let function = self.clone();
         linker
             .func_new(&self.module, &self.name, kind, move |caller, parameters, results| {
@@ -149,6 +189,23 @@ impl HostFunction {
             })
             .map(drop)
             .map_err(|_| Error::new(ErrorKind::InvalidPolicy, ImportError::Twice { module, name }))
+    }
+
+    /// The type with which the module imports it, if it does.
+    fn wanted(&self, importer: &Module) -> Result<Option<FuncType>> {
+        let mut imports = importer.imports();
+        let Some(ExternType::Func(kind)) = imports
+            .find(|import| import.module() == &*self.module && import.name() == &*self.name)
+            .map(|import| import.ty())
+        else {
+            return Ok(None);
+        };
+        if Signature::of(&self.name, &kind).is_none() {
+            let name = format!("{}.{}", self.module, self.name);
+            return Err(Error::new(ErrorKind::InvalidPolicy, UntypedError::NoNumbers { name })
+                .with_hint("host functions take and return numbers"));
+        }
+        Ok(Some(kind))
     }
 
     fn call(

@@ -3,14 +3,15 @@
 use std::fmt;
 use std::sync::Arc;
 
-use stockade_core::{Control, Error, ErrorKind, Killer, Report, Result, Verdict};
-use wasmtime::{Extern, InstancePre, Memory, ModuleExport, Store, Trap, TypedFunc};
+use stockade_core::{Control, Error, ErrorKind, GoOn, Killer, Report, Result, Verdict};
+use wasmtime::{Extern, InstancePre, Memory, ModuleExport, Store, Trap, TypedFunc, Val};
 
 use crate::library::{BytesFunction, Function, LibraryId};
 use crate::scalars::Scalars;
 use crate::session::{Session, with_stack};
 use crate::setting::Setting;
 use crate::tether::Stop;
+use crate::untyped::{UntypedFunction, Value};
 use crate::wasi::Guest;
 
 /// A module's memory and state, which last from call to call.
@@ -114,6 +115,29 @@ impl Instance {
         })
     }
 
+    /// Calls a function with values of its types, on this thread and under the policy's limits.
+    ///
+    /// # Errors
+    /// `InvalidPolicy` for values of other types or a function of another module, `HostLost` in a
+    /// forked child.
+    pub fn call_untyped(
+        &mut self,
+        function: &UntypedFunction,
+        arguments: &[Value],
+    ) -> Result<Outcome<Vec<Value>>> {
+        self.owns(function.library)?;
+        function.signature.check(arguments)?;
+        let arguments: Vec<Val> = arguments.iter().map(|value| Val::from(*value)).collect();
+        let mut results = vec![Val::I32(0); function.signature.results.len()];
+        self.work(|store, instance| {
+            let called = instance.get_module_export(&mut *store, &function.export);
+            let called = called.and_then(Extern::into_func).ok_or(Trap::BadSignature)?;
+            called.call(store, &arguments, &mut results)?;
+            let values = results.iter().map(Value::of).collect::<Option<_>>();
+            Ok(values.ok_or(Trap::BadSignature)?)
+        })
+    }
+
     /// Gives `input` to a function of bytes and returns what it gives back, which may be as long
     /// as the policy's `output` limit.
     ///
@@ -169,6 +193,12 @@ impl Instance {
     /// `cancelled`.
     pub fn killer(&self) -> Arc<dyn Killer> {
         Arc::clone(self.session.tether()) as Arc<dyn Killer>
+    }
+
+    /// Has every call ask, at least ten times a second and on the thread that makes it, whether it is
+    /// to go on; if not, the instance's outcome is `cancelled`. The first that is given is asked.
+    pub fn ask(&self, go_on: GoOn) {
+        self.session.tether().ask(go_on);
     }
 
     /// Refuses a function that was looked up in another library.

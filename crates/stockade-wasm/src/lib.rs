@@ -40,6 +40,7 @@ mod setting;
 mod streams;
 mod support;
 mod tether;
+mod untyped;
 mod wasi;
 
 pub use builder::WasmSandboxBuilder;
@@ -49,3 +50,4 @@ pub use instance::{Instance, Outcome};
 pub use library::{BytesFunction, Function, Library};
 pub use sandbox::WasmSandbox;
 pub use scalars::Scalars;
+pub use untyped::{Signature, UntypedFunction, Value, ValueType};

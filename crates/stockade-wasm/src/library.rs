@@ -11,6 +11,7 @@ use wasmtime::{ExternType, FuncType, InstancePre, Module, ModuleExport, ValType}
 use crate::instance::Instance;
 use crate::scalars::{Scalars, Sealed};
 use crate::setting::Setting;
+use crate::untyped::{self, Signature, UntypedError, UntypedFunction};
 use crate::wasi::Guest;
 
 /// What a module of the bytes convention allocates with: `(len: i32) -> i32`.
@@ -134,6 +135,30 @@ impl Library {
         Ok(Function { export, library: self.id, kind: PhantomData })
     }
 
+    /// Every exported function of numbers, in the module's order.
+    pub fn functions(&self) -> Vec<Signature> {
+        untyped::signatures(self.linked.module())
+    }
+
+    /// The exported function `name`, with the types it has.
+    ///
+    /// # Errors
+    /// `NotFound` if the module exports no such function, `InvalidPolicy` if a type of it is no
+    /// number.
+    pub fn untyped(&self, name: &str) -> Result<UntypedFunction> {
+        let module = self.linked.module();
+        let Some(ExternType::Func(kind)) = module.get_export(name) else {
+            return Err(missing(module, name));
+        };
+        let no_numbers = || {
+            let error = UntypedError::NoNumbers { name: name.to_owned() };
+            Error::new(ErrorKind::InvalidPolicy, error).with_hint("pass bytes by the convention")
+        };
+        let signature = Signature::of(name, &kind).ok_or_else(no_numbers)?;
+        let export = module.get_export_index(name).ok_or_else(|| missing(module, name))?;
+        Ok(UntypedFunction { export, library: self.id, signature })
+    }
+
     /// The exported function `name` from bytes to bytes, by the convention above.
     ///
     /// # Errors
@@ -175,11 +200,7 @@ impl Library {
 /// The place of an exported function, if it is of that type.
 fn export<P: Sealed, R: Sealed>(module: &Module, name: &str) -> Result<ModuleExport> {
     let Some(ExternType::Func(found)) = module.get_export(name) else {
-        let exports = module.exports().filter(|export| export.ty().func().is_some());
-        let names: Vec<_> = exports.map(|export| format!("`{}`", export.name())).take(20).collect();
-        let others = if names.is_empty() { "none".to_owned() } else { names.join(", ") };
-        let error = ExportError::Missing { name: name.to_owned(), others };
-        return Err(Error::new(ErrorKind::NotFound, error).with_hint("is the name exported?"));
+        return Err(missing(module, name));
     };
     let wanted = FuncType::new(module.engine(), P::types(), R::types());
     if !FuncType::eq(&found, &wanted) {
@@ -191,10 +212,16 @@ fn export<P: Sealed, R: Sealed>(module: &Module, name: &str) -> Result<ModuleExp
         return Err(Error::new(ErrorKind::InvalidPolicy, error)
             .with_hint("u32 is i32 and u64 is i64 in WebAssembly"));
     }
-    module.get_export_index(name).ok_or_else(|| {
-        let (name, others) = (name.to_owned(), String::new());
-        Error::new(ErrorKind::Internal, ExportError::Missing { name, others })
-    })
+    module.get_export_index(name).ok_or_else(|| missing(module, name))
+}
+
+/// There is no such function.
+fn missing(module: &Module, name: &str) -> Error {
+    let exports = module.exports().filter(|export| export.ty().func().is_some());
+    let names: Vec<_> = exports.map(|export| format!("`{}`", export.name())).take(20).collect();
+    let others = if names.is_empty() { "none".to_owned() } else { names.join(", ") };
+    let error = ExportError::Missing { name: name.to_owned(), others };
+    Error::new(ErrorKind::NotFound, error).with_hint("is the name exported?")
 }
 
 fn signature(kind: &FuncType) -> String {

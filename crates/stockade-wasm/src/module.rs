@@ -12,7 +12,7 @@ use std::time::Duration;
 use sha2::{Digest, Sha256};
 use stockade_core::{Error, ErrorKind, ProgramSource, Result};
 use wasmtime::component as model;
-use wasmtime::{Engine, InstancePre, Linker};
+use wasmtime::{Engine, InstancePre, Linker, Module};
 
 use crate::command::{self, Command};
 use crate::compile::{Compiled, Compiler, Origin};
@@ -160,11 +160,11 @@ impl Linkers {
         self.module.engine()
     }
 
-    /// What modules are linked with, `imports` among it.
-    fn with(&self, imports: &Imports) -> Result<Cow<'_, Linker<Guest>>> {
+    /// What `module` is linked with, `imports` among it.
+    fn with(&self, imports: &Imports, module: &Module) -> Result<Cow<'_, Linker<Guest>>> {
         let mut linker = Cow::Borrowed(&self.module);
         if !imports.is_empty() {
-            imports.link(linker.to_mut())?;
+            imports.link(linker.to_mut(), module)?;
         }
         Ok(linker)
     }
@@ -187,7 +187,7 @@ impl Modules {
         let (compiled, origin) = self.compiled(source, metered)?;
         let command = match compiled {
             Compiled::Module(module) => {
-                Command::Module(command::link(&*linkers.with(imports)?, &module)?)
+                Command::Module(command::link(&*linkers.with(imports, &module)?, &module)?)
             }
             Compiled::Component(_) if !imports.is_empty() => {
                 return Err(ModuleError::ComponentImports.into());
@@ -209,7 +209,7 @@ impl Modules {
         let linkers = &self.linkers[usize::from(metered)];
         match self.compiled(source, metered)? {
             (Compiled::Module(module), origin) => {
-                Ok((command::instance_pre(&*linkers.with(imports)?, &module)?, origin))
+                Ok((command::instance_pre(&*linkers.with(imports, &module)?, &module)?, origin))
             }
             (Compiled::Component(_), _) => Err(ModuleError::ComponentLibrary.into()),
         }

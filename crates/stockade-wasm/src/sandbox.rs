@@ -27,7 +27,7 @@ use crate::support;
 /// ([`WasmSandbox::library`]).
 ///
 /// A guest can be stopped wherever it is: in a loop, in a sleep, in a read that never returns.
-/// Make one sandbox per process and use it from every thread. It has one thread of its own, which
+/// Make one sandbox per process and use it from every thread; a clone is the same sandbox. It has one thread of its own, which
 /// sleeps unless a deadline is due; compiling has threads that end with it. A run with live streams
 /// has a thread as well; one without runs on the thread that waits for it, and begins when that
 /// does.
@@ -44,10 +44,10 @@ use crate::support;
 /// assert!(report.verdict.success());
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct WasmSandbox {
     support: Support,
-    modules: Modules,
+    modules: Arc<Modules>,
     clock: Arc<Clock>,
 }
 
@@ -96,6 +96,7 @@ impl WasmSandbox {
         let engines = Engines::new(knobs).map_err(|error| failed(error.into()))?;
         let support = support::support(engines.allocation);
         let modules = Modules::new(&engines, compiler).map_err(|error| failed(error.into()))?;
+        let modules = Arc::new(modules);
         let clock = Clock::start(engines).map_err(|error| failed(error.into()))?;
         Ok(Self { support, modules, clock })
     }

@@ -71,6 +71,7 @@ impl Session {
         let clock = Arc::clone(&setting.clock);
         store.epoch_deadline_callback(move |mut context| {
             let guest = context.data_mut();
+            guest.tether.question()?;
             guest.tether.check()?;
             guest.tether.throttle()?;
             guest.appointment = guest.tether.next_look().map(|at| clock.at(at));

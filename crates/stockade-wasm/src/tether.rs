@@ -1,11 +1,12 @@
 //! [`Tether`]: what a run is stopped by.
 
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::fmt;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
 use rustix::time::{ClockId, clock_gettime};
-use stockade_core::{Control, Killer, Limits};
+use stockade_core::{Control, GoOn, Killer, Limits};
 
 use crate::clock::{Appointment, Clock};
 
@@ -44,6 +45,21 @@ pub(crate) struct Tether {
     changed: Condvar,
     clock: Arc<Clock>,
     order: Mutex<Order>,
+    /// Who is asked whether the run is to go on.
+    asker: OnceLock<Asker>,
+}
+
+/// Asks the caller, on the guest's thread.
+struct Asker {
+    go_on: GoOn,
+    /// When it was asked last, in nanoseconds of the run's age.
+    asked: AtomicU64,
+}
+
+impl fmt::Debug for Asker {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Asker").finish_non_exhaustive()
+    }
 }
 
 /// An order to stop rings until the run is over.
@@ -56,6 +72,8 @@ enum Order {
 
 /// Short against what a user feels, long against what a look costs.
 const TURN: Duration = Duration::from_millis(5);
+/// The time between two questions whether the run is to go on.
+pub(crate) const QUESTION: Duration = Duration::from_millis(50);
 
 /// When the guest began, by both clocks.
 #[derive(Debug, Clone, Copy)]
@@ -89,12 +107,43 @@ impl Tether {
             changed: Condvar::new(),
             clock,
             order: Mutex::new(Order::None),
+            asker: OnceLock::new(),
         }
+    }
+
+    /// Has the guest's thread ask now and then whether to go on. The first who is named is asked.
+    pub(crate) fn ask(&self, go_on: GoOn) {
+        self.asker.get_or_init(|| Asker { go_on, asked: AtomicU64::new(0) });
+    }
+
+    /// Asks whether to go on, if it is time to; called on the guest's thread, and with no lock held,
+    /// because who is asked may stop another run, or this one.
+    pub(crate) fn question(&self) -> Result<(), Stop> {
+        let Some(asker) = self.asker.get() else { return Ok(()) };
+        let age = nanos(self.age());
+        if age.saturating_sub(asker.asked.load(Ordering::Relaxed)) < nanos(QUESTION) {
+            return Ok(());
+        }
+        asker.asked.store(age, Ordering::Relaxed);
+        if (asker.go_on)() {
+            return Ok(());
+        }
+        self.cancelled.store(true, Ordering::Release);
+        Err(Stop::Cancelled)
+    }
+
+    /// When the next question is due.
+    fn next_question(&self) -> Option<Instant> {
+        let asked = Duration::from_nanos(self.asker.get()?.asked.load(Ordering::Relaxed));
+        self.begun()?.at.checked_add(asked + QUESTION)
     }
 
     /// Notes that the guest begins now, on the calling thread.
     pub(crate) fn begin(&self) {
         let begun = Begun { at: Instant::now(), cpu: thread_cpu() };
+        if let Some(asker) = self.asker.get() {
+            asker.asked.store(0, Ordering::Relaxed);
+        }
         *self.begun.lock().unwrap_or_else(PoisonError::into_inner) = Some(begun);
     }
 
@@ -136,7 +185,8 @@ impl Tether {
     /// When a guest that begins now has to be looked at, at the latest: without asking a clock.
     pub(crate) fn first_look(&self) -> Option<Instant> {
         let begun = self.begun()?;
-        [self.wall, self.cpu, self.turn()]
+        let question = self.asker.get().map(|_| QUESTION);
+        [self.wall, self.cpu, self.turn(), question]
             .into_iter()
             .flatten()
             .filter_map(|time| begun.at.checked_add(time))
@@ -204,7 +254,7 @@ impl Tether {
             now.checked_add(left.max(Duration::from_micros(200)))
         });
         let turn = self.turn().and_then(|turn| now.checked_add(turn));
-        [wall, cpu, turn].into_iter().flatten().min()
+        [wall, cpu, turn, self.next_question()].into_iter().flatten().min()
     }
 
     /// The end of the wall time, if it is limited.
@@ -219,8 +269,9 @@ impl Tether {
         until: Option<Instant>,
         mut ready: impl FnMut() -> Option<T>,
     ) -> Result<Option<T>, Stop> {
-        let mut gate = self.lock();
         loop {
+            self.question()?;
+            let gate = self.lock();
             self.check()?;
             if let Some(value) = ready() {
                 return Ok(Some(value));
@@ -229,7 +280,8 @@ impl Tether {
             if until.is_some_and(|until| until <= now) {
                 return Ok(None);
             }
-            gate = self.doze(gate, until, now);
+            let wake = [until, self.next_question()].into_iter().flatten().min();
+            drop(self.doze(gate, wake, now));
         }
     }
 
@@ -268,6 +320,24 @@ impl Tether {
     pub(crate) fn end(&self) {
         *self.order.lock().unwrap_or_else(PoisonError::into_inner) = Order::Over;
         self.notify();
+    }
+
+    /// Waits for the end of the run, for this long at most; says whether it has come.
+    pub(crate) fn wait_for_end(&self, time: Duration) -> bool {
+        let over = || matches!(*self.order.lock().unwrap_or_else(PoisonError::into_inner), Order::Over);
+        let until = Instant::now() + time;
+        let mut gate = self.lock();
+        while !over() {
+            let left = until.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return false;
+            }
+            *gate += 1;
+            let wait = self.changed.wait_timeout(gate, left);
+            gate = wait.unwrap_or_else(PoisonError::into_inner).0;
+            *gate -= 1;
+        }
+        true
     }
 
     /// Waits on the caller's side of a stream until `ready` gives something.

@@ -1,8 +1,16 @@
 //! Which backend runs a program.
 
+use std::ffi::OsStr;
 use std::fmt;
+use std::fs::{self, File};
+use std::io::Read;
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
 
 use stockade_core::{Error, ErrorKind, Program, ProgramSource, Result, Sandbox};
+
+/// What a WebAssembly module or component begins with.
+const MAGIC: &[u8; 4] = b"\0asm";
 
 /// A sandbox of the backend that suits `program`, with what this build has: namespaces for a
 /// native executable, wasmtime for a WebAssembly module.
@@ -36,6 +44,29 @@ pub fn auto(program: &Program) -> Result<Box<dyn Sandbox>> {
         ProgramSource::Module(_) | ProgramSource::ModuleFile(_) => module(),
         _ => Err(missing("programs of this kind")),
     }
+}
+
+/// Whether `name` is the path of a WebAssembly module or component on this host: a name with a `/` in
+/// it or one that ends in `.wasm`, of a regular file that begins as modules do. Any other name is one
+/// to be looked up inside a sandbox, whatever the working directory of the caller happens to hold.
+///
+/// ```
+/// assert!(!stockade::names_a_module("python3".as_ref()));
+/// assert!(!stockade::names_a_module("/bin/sh".as_ref()));
+/// ```
+pub fn names_a_module(name: &OsStr) -> bool {
+    let bytes = name.as_bytes();
+    let may_be = bytes.contains(&b'/') || bytes.ends_with(b".wasm");
+    may_be && begins_as_module(Path::new(name))
+}
+
+fn begins_as_module(path: &Path) -> bool {
+    // Opening a FIFO would wait for its writer.
+    let is_file = fs::metadata(path).is_ok_and(|metadata| metadata.is_file());
+    let mut magic = [0; MAGIC.len()];
+    is_file
+        && File::open(path).and_then(|mut file| file.read_exact(&mut magic)).is_ok()
+        && magic == *MAGIC
 }
 
 #[cfg(feature = "namespace")]

@@ -71,7 +71,7 @@ pub mod manual;
 #[cfg(feature = "wasm")]
 pub mod runtime;
 
-pub use backend::auto;
+pub use backend::{auto, names_a_module};
 #[cfg(feature = "attacks")]
 #[doc(inline)]
 pub use stockade_attacks as attacks;
@@ -91,6 +91,7 @@ pub mod wasm {
     #[doc(inline)]
     pub use stockade_wasm::{
         BytesFunction, CancelToken, Function, HostCall, HostError, Imports, Instance, Library,
-        OutOfBounds, Outcome, Scalars, WasmSandboxBuilder,
+        OutOfBounds, Outcome, Scalars, Signature, UntypedFunction, Value, ValueType,
+        WasmSandboxBuilder,
     };
 }

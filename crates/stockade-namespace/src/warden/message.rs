@@ -21,12 +21,19 @@ const SILENCE: Timespec = Timespec { tv_sec: 2, tv_nsec: 0 };
 
 /// Waits until one of these is ready, and calls `nudge` now and then.
 pub(crate) fn wait_nudging(fds: &mut [PollFd<'_>], nudge: impl Fn()) -> rustix::io::Result<()> {
-    loop {
-        match poll(fds, Some(&SILENCE)) {
-            Ok(0) | Err(Errno::INTR) => nudge(),
-            Ok(_) => return Ok(()),
-            Err(errno) => return Err(errno),
-        }
+    while !wait_once(fds, &SILENCE)? {
+        nudge();
+    }
+    Ok(())
+}
+
+/// Waits until one of these is ready, for this long at most and not past a signal; says whether one
+/// is.
+pub(crate) fn wait_once(fds: &mut [PollFd<'_>], time: &Timespec) -> rustix::io::Result<bool> {
+    match poll(fds, Some(time)) {
+        Ok(0) | Err(Errno::INTR) => Ok(false),
+        Ok(_) => Ok(true),
+        Err(errno) => Err(errno),
     }
 }
 

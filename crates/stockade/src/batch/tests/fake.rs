@@ -6,7 +6,7 @@ use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::Duration;
 
 use stockade_core::{
-    Ability, Error, ErrorKind, Execution, Input, Killer, Plan, Policy, Prepared, Program,
+    Ability, Error, ErrorKind, Execution, GoOn, Input, Killer, Plan, Policy, Prepared, Program,
     ProgramSource, Report, Result, Sandbox, Stdio, Support, Verdict,
 };
 
@@ -161,6 +161,10 @@ impl Execution for Run {
 
     fn killer(&self) -> Arc<dyn Killer> {
         self.switch.clone()
+    }
+
+    fn wait_while(self: Box<Self>, _go_on: GoOn) -> Result<Report> {
+        self.wait()
     }
 
     fn wait(mut self: Box<Self>) -> Result<Report> {

@@ -1,0 +1,58 @@
+//! [`Policy`]: a policy that was read and checked.
+
+use std::collections::hash_map::DefaultHasher;
+use std::hash::{Hash, Hasher};
+use std::sync::Arc;
+
+use pyo3::prelude::*;
+use stockade::PolicyFormat;
+
+use crate::errors::{defect, raised};
+
+/// A checked policy.
+#[pyclass(frozen, eq, module = "stockade._native")]
+#[derive(PartialEq)]
+pub(crate) struct Policy {
+    pub(crate) inner: Arc<stockade::Policy>,
+}
+
+impl Policy {
+    fn read(text: &str, format: PolicyFormat) -> PyResult<Self> {
+        let policy = stockade::Policy::from_text(text, format);
+        let policy = policy.map_err(|error| raised(error.into()))?;
+        Ok(Self { inner: Arc::new(policy) })
+    }
+}
+
+#[pymethods]
+impl Policy {
+    #[new]
+    fn from_json(text: &str) -> PyResult<Self> {
+        Self::read(text, PolicyFormat::Json)
+    }
+
+    #[staticmethod]
+    fn from_toml(text: &str) -> PyResult<Self> {
+        Self::read(text, PolicyFormat::Toml)
+    }
+
+    /// Every key, written out.
+    fn to_json(&self) -> PyResult<String> {
+        serde_json::to_string(&*self.inner).map_err(defect)
+    }
+
+    fn to_toml(&self) -> PyResult<String> {
+        self.inner.to_toml().map_err(|error| raised(error.into()))
+    }
+
+    /// The name that reports give it.
+    fn digest(&self) -> String {
+        self.inner.hash()
+    }
+
+    fn __hash__(&self) -> u64 {
+        let mut hasher = DefaultHasher::new();
+        self.inner.hash().hash(&mut hasher);
+        hasher.finish()
+    }
+}

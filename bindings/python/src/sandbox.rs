@@ -1,0 +1,255 @@
+//! [`Sandbox`] and [`Prepared`]: the two steps before a run.
+
+use std::ffi::OsString;
+use std::os::fd::RawFd;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use pyo3::prelude::*;
+use pyo3::types::PyBytes;
+use serde_json::json;
+use stockade::wasm::WasmSandboxBuilder;
+use stockade::{Execution, NamespaceSandbox, Program, Stdio, WasmSandbox};
+
+use crate::errors::{defect, raised};
+use crate::module::{HostFunction, Library, imports};
+use crate::owned::Owned;
+use crate::policy::Policy;
+use crate::report::Report;
+use crate::running::Running;
+use crate::signals;
+use crate::stdio::{Sink, Source, Streams};
+
+/// Whether a name is that of a file of the host that begins as modules do.
+#[pyfunction]
+pub(crate) fn names_a_module(name: OsString) -> bool {
+    stockade::names_a_module(&name)
+}
+
+/// A backend.
+#[pyclass(frozen, module = "stockade._native")]
+pub(crate) struct Sandbox {
+    backend: Owned<Backend>,
+}
+
+enum Backend {
+    Namespace(NamespaceSandbox),
+    Wasm(WasmSandbox),
+}
+
+impl Backend {
+    fn get(&self) -> &dyn stockade::Sandbox {
+        match self {
+            Self::Namespace(sandbox) => sandbox,
+            Self::Wasm(sandbox) => sandbox,
+        }
+    }
+}
+
+/// What runs: a name inside the sandbox, the path of a module, or a module's bytes.
+#[derive(FromPyObject)]
+pub(crate) enum Code<'py> {
+    /// A module, by its bytes.
+    #[pyo3(transparent)]
+    Bytes(Bound<'py, PyBytes>),
+    /// A name or a path.
+    #[pyo3(transparent)]
+    Name(OsString),
+}
+
+impl Code<'_> {
+    fn program(self, backend: &Backend) -> Program {
+        match (self, backend) {
+            (Self::Bytes(bytes), _) => Program::module(bytes.as_bytes()),
+            (Self::Name(name), Backend::Wasm(_)) => Program::module_file(PathBuf::from(name)),
+            (Self::Name(name), Backend::Namespace(_)) => Program::executable(name),
+        }
+    }
+}
+
+/// Waits for a run without the interpreter's lock, and ends it if a signal's handler raises.
+fn finish(py: Python<'_>, run: Box<dyn Execution>) -> PyResult<Report> {
+    let report = py.detach(|| run.wait_while(signals::go_on()));
+    signals::check()?;
+    Ok(report.map_err(raised)?.into())
+}
+
+fn watched(run: Box<dyn Execution>, streams: Option<Streams>) -> PyResult<Running> {
+    Ok(Running::watch(run, streams)?)
+}
+
+#[pymethods]
+impl Sandbox {
+    /// Opens the backend called `namespace` or `wasm`.
+    #[new]
+    #[pyo3(signature = (backend, cache_dir=None, compile_time=None))]
+    fn open(
+        py: Python<'_>,
+        backend: &str,
+        cache_dir: Option<PathBuf>,
+        compile_time: Option<f64>,
+    ) -> PyResult<Self> {
+        let open = || match backend {
+            "wasm" => modules(cache_dir, compile_time).map(Backend::Wasm),
+            _ => NamespaceSandbox::new().map(Backend::Namespace),
+        };
+        Ok(Self { backend: Owned::new(py.detach(open).map_err(raised)?) })
+    }
+
+    /// The same sandbox, whose reports say why it was chosen.
+    fn because(&self, reason: &str) -> PyResult<Self> {
+        let backend = match self.backend.get()? {
+            Backend::Namespace(sandbox) => {
+                Backend::Namespace(sandbox.clone().chosen_because(reason))
+            }
+            Backend::Wasm(sandbox) => Backend::Wasm(sandbox.clone().chosen_because(reason)),
+        };
+        Ok(Self { backend: Owned::new(backend) })
+    }
+
+    /// What this host can enforce, by control.
+    fn support(&self) -> PyResult<String> {
+        let support = self.backend.get()?.get().support();
+        serde_json::to_string(support).map_err(defect)
+    }
+
+    fn prepare(
+        &self,
+        py: Python<'_>,
+        policy: &Policy,
+        code: Code<'_>,
+        args: Vec<OsString>,
+    ) -> PyResult<Prepared> {
+        let backend = self.backend.get()?;
+        let program = code.program(backend).args(args);
+        let prepared = py.detach(|| backend.get().prepare(&policy.inner, &program));
+        Ok(Prepared { inner: Owned::new(prepared.map_err(raised)?.into()) })
+    }
+
+    /// Runs a program once, with captured output.
+    #[pyo3(signature = (policy, code, args, input=None))]
+    fn run(
+        &self,
+        py: Python<'_>,
+        policy: &Policy,
+        code: Code<'_>,
+        args: Vec<OsString>,
+        input: Option<Source>,
+    ) -> PyResult<Report> {
+        let backend = self.backend.get()?;
+        let program = code.program(backend).args(args);
+        let stdio = Stdio::captured().stdin(Source::input(input)?);
+        let run = py.detach(|| backend.get().start(&policy.inner, &program, stdio));
+        finish(py, run.map_err(raised)?)
+    }
+
+    /// Starts a program once, in the background: captured, or with these streams.
+    #[pyo3(signature = (policy, code, args, input=None, *, streams=None))]
+    fn start(
+        &self,
+        py: Python<'_>,
+        policy: &Policy,
+        code: Code<'_>,
+        args: Vec<OsString>,
+        input: Option<Source>,
+        streams: Option<(bool, RawFd, Option<RawFd>)>,
+    ) -> PyResult<Running> {
+        let backend = self.backend.get()?;
+        let program = code.program(backend).args(args);
+        begin(py, input, streams, |stdio| backend.get().start(&policy.inner, &program, stdio))
+    }
+
+    /// Binds a policy to a module whose functions are called.
+    fn library(
+        &self,
+        py: Python<'_>,
+        policy: &Policy,
+        code: Code<'_>,
+        functions: Vec<HostFunction>,
+    ) -> PyResult<Library> {
+        let backend = self.backend.get()?;
+        let Backend::Wasm(sandbox) = backend else {
+            return Err(defect("only modules have functions"));
+        };
+        let program = code.program(backend);
+        let imports = imports(functions);
+        let library = py.detach(|| sandbox.library(&policy.inner, &program, &imports));
+        Ok(Library::new(library.map_err(raised)?))
+    }
+}
+
+fn modules(cache_dir: Option<PathBuf>, compile_time: Option<f64>) -> stockade::Result<WasmSandbox> {
+    let mut builder: WasmSandboxBuilder = WasmSandbox::builder().backtraces(true);
+    if let Some(directory) = cache_dir {
+        builder = builder.cache_dir(directory);
+    }
+    if let Some(seconds) = compile_time {
+        builder = builder.compile_time(std::time::Duration::from_secs_f64(seconds));
+    }
+    builder.build()
+}
+
+/// Starts a run in the background.
+fn begin(
+    py: Python<'_>,
+    input: Option<Source>,
+    streams: Option<(bool, RawFd, Option<RawFd>)>,
+    start: impl FnOnce(Stdio) -> stockade::Result<Box<dyn Execution>> + Send,
+) -> PyResult<Running> {
+    let Some((piped, stdout, stderr)) = streams else {
+        let stdio = Stdio::captured().stdin(Source::input(input)?);
+        return watched(py.detach(|| start(stdio)).map_err(raised)?, None);
+    };
+    let mut streams =
+        Streams::open(input, piped, Sink::from(stdout), stderr.map(Sink::from))?;
+    let stdio = streams.stdio();
+    watched(py.detach(|| start(stdio)).map_err(raised)?, Some(streams))
+}
+
+/// A plan bound to a program.
+#[pyclass(frozen, module = "stockade._native")]
+pub(crate) struct Prepared {
+    inner: Owned<Arc<dyn stockade::Prepared>>,
+}
+
+#[pymethods]
+impl Prepared {
+    /// How every control will be enforced.
+    fn plan(&self) -> PyResult<String> {
+        let plan = self.inner.get()?.plan();
+        let text = json!({
+            "backend": plan.backend,
+            "backend_reason": plan.backend_reason,
+            "policy": plan.policy,
+            "enforcement": plan.enforcement,
+            "policy_hash": plan.policy_hash,
+        });
+        Ok(text.to_string())
+    }
+
+    fn warm(&self, py: Python<'_>, count: usize) -> PyResult<()> {
+        let prepared = self.inner.get()?;
+        py.detach(|| prepared.warm(count)).map_err(raised)
+    }
+
+    /// Runs it, with captured output.
+    #[pyo3(signature = (input=None))]
+    fn run(&self, py: Python<'_>, input: Option<Source>) -> PyResult<Report> {
+        let prepared = self.inner.get()?;
+        let stdio = Stdio::captured().stdin(Source::input(input)?);
+        let run = py.detach(|| prepared.start(stdio));
+        finish(py, run.map_err(raised)?)
+    }
+
+    /// Starts it in the background: captured, or with these streams.
+    #[pyo3(signature = (input=None, *, streams=None))]
+    fn start(
+        &self,
+        py: Python<'_>,
+        input: Option<Source>,
+        streams: Option<(bool, RawFd, Option<RawFd>)>,
+    ) -> PyResult<Running> {
+        let prepared = self.inner.get()?;
+        begin(py, input, streams, |stdio| prepared.start(stdio))
+    }
+}

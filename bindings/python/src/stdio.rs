@@ -1,0 +1,171 @@
+//! Streams: what Python says of them, and the threads that move what is streamed.
+
+use std::fs::File;
+use std::io::{self, Read, Write};
+use std::os::fd::{IntoRawFd, OwnedFd, RawFd};
+use std::thread;
+
+use pyo3::prelude::*;
+use rustix::fs::{FileType, fstat};
+use rustix::pipe::{PipeFlags, pipe_with};
+use stockade::{Execution, Input, Output, Stdio};
+
+use crate::descriptors::duplicate;
+
+/// What a program reads.
+#[derive(FromPyObject)]
+pub(crate) enum Source {
+    /// These bytes.
+    #[pyo3(transparent)]
+    Bytes(Vec<u8>),
+    /// What a descriptor gives.
+    #[pyo3(transparent)]
+    Descriptor(RawFd),
+}
+
+impl Source {
+    pub(crate) fn input(source: Option<Self>) -> PyResult<Input> {
+        Ok(match source {
+            None => Input::Empty,
+            Some(Self::Bytes(bytes)) => Input::Bytes(bytes),
+            Some(Self::Descriptor(number)) => {
+                let fd = duplicate(number)?;
+                let is_file = FileType::from_raw_mode(fstat(&fd).map_err(io::Error::from)?.st_mode)
+                    .is_file();
+                if is_file { Input::File(File::from(fd)) } else { Input::Pipe(fd) }
+            }
+        })
+    }
+}
+
+/// Where an output goes that is not captured.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Sink {
+    /// Into a new pipe whose reading end the caller gets.
+    Pipe,
+    /// Nowhere.
+    Nowhere,
+    /// To a duplicate of this descriptor.
+    Descriptor(RawFd),
+}
+
+impl From<RawFd> for Sink {
+    /// As `subprocess` numbers them: `PIPE` is -1 and `DEVNULL` is -3.
+    fn from(number: RawFd) -> Self {
+        match number {
+            -1 => Self::Pipe,
+            -3 => Self::Nowhere,
+            number => Self::Descriptor(number),
+        }
+    }
+}
+
+/// The host's side of one streamed output.
+pub(crate) struct Drain {
+    /// Where the output is moved to; `None` if it is dropped.
+    to: Option<OwnedFd>,
+    /// The end that the caller reads, if there is a pipe.
+    pub(crate) reader: Option<OwnedFd>,
+}
+
+impl Drain {
+    pub(crate) fn open(sink: Sink) -> PyResult<Self> {
+        match sink {
+            Sink::Pipe => {
+                let (reader, to) = pipe()?;
+                Ok(Self { to: Some(to), reader: Some(reader) })
+            }
+            Sink::Nowhere => Ok(Self { to: None, reader: None }),
+            Sink::Descriptor(number) => Ok(Self { to: Some(duplicate(number)?), reader: None }),
+        }
+    }
+
+    /// One that goes where another goes.
+    pub(crate) fn beside(other: &Self) -> PyResult<Self> {
+        let to = other.to.as_ref().map(OwnedFd::try_clone).transpose()?;
+        Ok(Self { to, reader: None })
+    }
+
+    pub(crate) fn output(&self) -> Output {
+        if self.to.is_some() { Output::Streamed } else { Output::Discarded }
+    }
+
+    /// Moves what `from` gives, in a thread of its own, until it ends or nobody reads any more.
+    pub(crate) fn run(self, from: Option<Box<dyn Read + Send>>) -> io::Result<Option<RawFd>> {
+        if let (Some(to), Some(from)) = (self.to, from) {
+            let thread = thread::Builder::new().name("stockade-stream".to_owned());
+            // A few frames and the buffer; the default of 2 MiB would be counted where limits of
+            // address space are.
+            thread.stack_size(256 << 10).spawn(move || relay(from, File::from(to)))?;
+        }
+        Ok(self.reader.map(IntoRawFd::into_raw_fd))
+    }
+}
+
+/// A reader that has left is told to the program by dropping `from`.
+fn relay(mut from: Box<dyn Read + Send>, mut to: File) {
+    let mut buffer = vec![0; 64 << 10];
+    loop {
+        match from.read(&mut buffer) {
+            Ok(0) => return,
+            Ok(count) => {
+                if to.write_all(&buffer[..count]).is_err() {
+                    return;
+                }
+            }
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(_) => return,
+        }
+    }
+}
+
+/// A pipe that no program inherits.
+pub(crate) fn pipe() -> io::Result<(OwnedFd, OwnedFd)> {
+    Ok(pipe_with(PipeFlags::CLOEXEC)?)
+}
+
+/// The streams of a run whose output is streamed, and what moves it.
+pub(crate) struct Streams {
+    stdio: Option<Stdio>,
+    drains: [Drain; 2],
+    writer: Option<OwnedFd>,
+}
+
+impl Streams {
+    /// Standard error goes where standard output goes if nothing is said of it.
+    pub(crate) fn open(
+        stdin: Option<Source>,
+        piped: bool,
+        stdout: Sink,
+        stderr: Option<Sink>,
+    ) -> PyResult<Self> {
+        let (input, writer) = if piped {
+            let (reader, writer) = pipe()?;
+            (Input::Pipe(reader), Some(writer))
+        } else {
+            (Source::input(stdin)?, None)
+        };
+        let stdout = Drain::open(stdout)?;
+        let stderr = match stderr {
+            Some(sink) => Drain::open(sink)?,
+            None => Drain::beside(&stdout)?,
+        };
+        let mut stdio = Stdio::captured().stdin(input);
+        stdio.stdout = stdout.output();
+        stdio.stderr = stderr.output();
+        Ok(Self { stdio: Some(stdio), drains: [stdout, stderr], writer })
+    }
+
+    /// What the run is started with, once.
+    pub(crate) fn stdio(&mut self) -> Stdio {
+        self.stdio.take().unwrap_or_default()
+    }
+
+    /// Starts moving; gives the numbers of the caller's ends of stdin, stdout and stderr.
+    pub(crate) fn connect(self, run: &mut dyn Execution) -> io::Result<[Option<RawFd>; 3]> {
+        let [stdout, stderr] = self.drains;
+        let stdout = stdout.run(run.stdout())?;
+        let stderr = stderr.run(run.stderr())?;
+        Ok([self.writer.map(IntoRawFd::into_raw_fd), stdout, stderr])
+    }
+}
