@@ -7,6 +7,8 @@ use wasmtime::{
     WasmBacktraceDetails,
 };
 
+use crate::handlers;
+
 /// Slots of the pool, from many to few: less where address space or mappings are short. The first
 /// takes 47 TiB of addresses, of which a process has 128.
 const RUNGS: [(u32, &str); 4] = [
@@ -61,11 +63,13 @@ impl Engines {
             let fast = pooled(config(false), slots);
             let metered = pooled(config(true), slots.min(1000));
             if let (Ok(fast), Ok(metered)) = (fast, metered) {
+                handlers::remember();
                 return Ok(Self { fast, metered, allocation });
             }
         }
         let fast = Engine::new(&config(false))?;
         let metered = Engine::new(&config(true))?;
+        handlers::remember();
         Ok(Self { fast, metered, allocation: "on demand" })
     }
 

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use stockade_core::{Error, ErrorKind, Result};
 use wasmtime::{Caller, ExternType, FuncType, Linker, Module, Val};
 
+use crate::handlers::InGuest;
 use crate::host_call::HostCall;
 use crate::scalars::{Scalars, Sealed};
 use crate::untyped::{Signature, UntypedError, Value, ValueType};
@@ -217,6 +218,7 @@ impl HostFunction {
         let tether = Arc::clone(&caller.data_mut().tether);
         tether.check_cancelled()?;
         let (module, name) = (Arc::clone(&self.module), Arc::clone(&self.name));
+        let _in_host = InGuest::leave();
         // The closure's captures are shared by runs already; whoever wrote it answers for them.
         let ended = catch_unwind(AssertUnwindSafe(|| (self.body)(caller, parameters, results)));
         // What it was stopped by comes before what it made of that.

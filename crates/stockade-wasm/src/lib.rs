@@ -1,7 +1,7 @@
 //! The WebAssembly backend: modules (WASI preview 1) and components (WASI 0.2), behind wasmtime.
 //!
 //! 1. [`WasmSandbox::new`] makes two engines, one that counts instructions and one that does not
-//!    (`engine`), and a clock that bumps their epochs when a run is due (`clock`).
+//!    (`engine`, and `handlers` of their signals), and a clock that bumps their epochs when a run is due (`clock`).
 //! 2. `prepare` reads a binary (`module`), checks it (`check`), compiles it or finds it compiled
 //!    (`compile`, `kept`, `cache`), links it with WASI (`wasi`, `component`) and the embedder's
 //!    functions (`imports`), and opens what the policy binds (`files`).
@@ -24,6 +24,7 @@ mod engine;
 mod execution;
 mod expansion;
 mod files;
+mod handlers;
 mod host_call;
 mod imports;
 mod instance;

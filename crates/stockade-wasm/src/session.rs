@@ -10,6 +10,7 @@ use wasmtime::{Engine, Store, Trap, UpdateDeadline, WasmBacktrace};
 
 use crate::component::Misuse;
 use crate::engine::STACK;
+use crate::handlers::InGuest;
 use crate::imports::HostFailure;
 use crate::instance::Misplaced;
 use crate::setting::Setting;
@@ -99,6 +100,7 @@ impl Session {
         work: impl FnOnce(&mut Work<'_>) -> wasmtime::Result<T>,
     ) -> Result<Result<T, Verdict>> {
         self.setting.check_clock()?;
+        let _in_guest = InGuest::enter();
         let fuel = self.setting.plan.policy.limits.fuel;
         self.tether.begin();
         if let Some(fuel) = fuel {

@@ -14,7 +14,7 @@ struct Row {
     tests_may: &'static [&'static str],
 }
 
-const TABLE: [Row; 15] = [
+const TABLE: [Row; 16] = [
     row("stockade-bare", &[], &[]),
     row("stockade-core", &[], &[]),
     row("stockade-warden", &["stockade-bare"], &[]),
@@ -34,6 +34,7 @@ const TABLE: [Row; 15] = [
         SUITES,
     ),
     row("stockade-cli", &["stockade"], GUESTS),
+    row("stockade-python", &["stockade"], &[]),
     row("stockade-examples", &["stockade", "stockade-guests"], &[]),
     row("stockade-benches", &["stockade", "stockade-guests"], &[]),
     row("stockade-endurance", &["stockade", "stockade-guests"], &[]),
