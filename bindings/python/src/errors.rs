@@ -51,18 +51,12 @@ fn errno(error: &Error) -> Option<i32> {
     number
 }
 
-fn make(
-    kind: &str,
-    message: &str,
-    hint: Option<&str>,
-    unmet: &str,
-    errno: Option<i32>,
-) -> PyErr {
+fn make(kind: &str, message: &str, hint: Option<&str>, unmet: &str, errno: Option<i32>) -> PyErr {
     static MAKER: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
     Python::attach(|py| {
-        let made = MAKER.import(py, "stockade.errors", "from_native").and_then(|maker| {
-            maker.call1((kind, message, hint, unmet, errno))
-        });
+        let made = MAKER
+            .import(py, "stockade.errors", "from_native")
+            .and_then(|maker| maker.call1((kind, message, hint, unmet, errno)));
         made.map_or_else(|error| error, PyErr::from_value)
     })
 }

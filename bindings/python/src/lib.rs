@@ -21,7 +21,7 @@ mod stdio;
 #[pyo3::pymodule(gil_used = false)]
 mod _native {
     #[pymodule_export]
-    use super::diagnosis::benchmark;
+    use super::diagnosis::{attack, benchmark, examine};
     #[pymodule_export]
     use super::memory::Memory;
     #[pymodule_export]

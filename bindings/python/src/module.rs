@@ -258,11 +258,14 @@ impl Instance {
             Outcome::Returned(results) => {
                 let results = results.into_iter().map(|value| to_python(py, value));
                 let mut results: Vec<_> = results.collect::<PyResult<_>>()?;
-                Ok((true, match results.len() {
-                    0 => py.None().into_bound(py),
-                    1 => results.remove(0),
-                    _ => PyTuple::new(py, results)?.into_any(),
-                }))
+                Ok((
+                    true,
+                    match results.len() {
+                        0 => py.None().into_bound(py),
+                        1 => results.remove(0),
+                        _ => PyTuple::new(py, results)?.into_any(),
+                    },
+                ))
             }
             Outcome::Ended(_) => Ok((false, py.None().into_bound(py))),
         }

@@ -200,8 +200,7 @@ fn begin(
         let stdio = Stdio::captured().stdin(Source::input(input)?);
         return watched(py.detach(|| start(stdio)).map_err(raised)?, None);
     };
-    let mut streams =
-        Streams::open(input, piped, Sink::from(stdout), stderr.map(Sink::from))?;
+    let mut streams = Streams::open(input, piped, Sink::from(stdout), stderr.map(Sink::from))?;
     let stdio = streams.stdio();
     watched(py.detach(|| start(stdio)).map_err(raised)?, Some(streams))
 }

@@ -30,8 +30,8 @@ impl Source {
             Some(Self::Bytes(bytes)) => Input::Bytes(bytes),
             Some(Self::Descriptor(number)) => {
                 let fd = duplicate(number)?;
-                let is_file = FileType::from_raw_mode(fstat(&fd).map_err(io::Error::from)?.st_mode)
-                    .is_file();
+                let is_file =
+                    FileType::from_raw_mode(fstat(&fd).map_err(io::Error::from)?.st_mode).is_file();
                 if is_file { Input::File(File::from(fd)) } else { Input::Pipe(fd) }
             }
         })

@@ -4,9 +4,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use stockade_core::{
-    Error, ErrorKind, Execution, Input, MAX_WARM, Plan, Prepared, Result, Stdio,
-};
+use stockade_core::{Error, ErrorKind, Execution, Input, MAX_WARM, Plan, Prepared, Result, Stdio};
 
 use crate::execution::NamespaceExecution;
 use crate::host::link_error;

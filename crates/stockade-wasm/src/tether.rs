@@ -324,7 +324,8 @@ impl Tether {
 
     /// Waits for the end of the run, for this long at most; says whether it has come.
     pub(crate) fn wait_for_end(&self, time: Duration) -> bool {
-        let over = || matches!(*self.order.lock().unwrap_or_else(PoisonError::into_inner), Order::Over);
+        let over =
+            || matches!(*self.order.lock().unwrap_or_else(PoisonError::into_inner), Order::Over);
         let until = Instant::now() + time;
         let mut gate = self.lock();
         while !over() {

@@ -67,7 +67,9 @@ impl UntypedFunction {
 
 impl fmt::Debug for UntypedFunction {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("UntypedFunction").field("signature", &self.signature).finish_non_exhaustive()
+        f.debug_struct("UntypedFunction")
+            .field("signature", &self.signature)
+            .finish_non_exhaustive()
     }
 }
 
@@ -163,9 +165,8 @@ impl Signature {
 
 /// The functions of numbers that a module exports.
 pub(crate) fn signatures(module: &Module) -> Vec<Signature> {
-    let functions = module
-        .exports()
-        .filter_map(|export| Some((export.name(), export.ty().func()?.clone())));
+    let functions =
+        module.exports().filter_map(|export| Some((export.name(), export.ty().func()?.clone())));
     functions.filter_map(|(name, kind)| Signature::of(name, &kind)).collect()
 }
 

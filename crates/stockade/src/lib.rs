@@ -57,6 +57,7 @@
 //! | `namespace` | yes | `NamespaceSandbox`: native programs behind Linux namespaces |
 //! | `attacks` | no | [`attacks`]: attempts to break out, to be tried on this host |
 //! | `bench` | no | [`bench`](mod@bench): isolation modes side by side on this machine; brings in both backends |
+//! | `doctor` | no | [`doctor`](mod@doctor): what this host can enforce; brings in both backends and the attacks |
 //! | `wasm` | yes | `WasmSandbox`: WebAssembly modules and components ([`manual::wasm`]), brings in wasmtime; `wasm`: calls of their functions ([`manual::plugins`]); `runtime`: Python and JavaScript source ([`manual::runtimes`]) |
 //!
 //! A feature adds names and never changes what others do. Without any backend [`auto`] answers
@@ -67,6 +68,8 @@ mod backend;
 pub mod batch;
 #[cfg(feature = "bench")]
 pub mod bench;
+#[cfg(feature = "doctor")]
+pub mod doctor;
 pub mod manual;
 #[cfg(feature = "wasm")]
 pub mod runtime;

@@ -12,6 +12,7 @@ engine; there is no daemon and no image to build, and it works as root and as an
 
 from ._native import VERSION as __version__
 from .aio import Process, arun, create_sandboxed_exec
+from .diagnosis import Benchmark, Doctor, bench, doctor
 from .errors import (
     HostLost,
     InternalError,
@@ -36,7 +37,9 @@ __all__ = [
     "DEVNULL",
     "PIPE",
     "STDOUT",
+    "Benchmark",
     "Completed",
+    "Doctor",
     "Enforcement",
     "HostLost",
     "Instance",
@@ -63,7 +66,9 @@ __all__ = [
     "Verdict",
     "__version__",
     "arun",
+    "bench",
     "create_sandboxed_exec",
+    "doctor",
     "prepare",
     "run",
     "uses_memory",

@@ -4,10 +4,7 @@ use std::io::{self, IsTerminal};
 
 use comfy_table::{ColumnConstraint, ContentArrangement, Table, TableStyle};
 
-use super::Findings;
-use super::advice::Advice;
-use super::backend::{BackendFindings, ControlFindings};
-use super::host::Host;
+use stockade::doctor::{Advice, BackendFindings, ControlFindings, Findings, Host};
 
 /// Without a terminal, and on one that is wider.
 const WIDEST: u16 = 100;

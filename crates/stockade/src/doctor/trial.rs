@@ -3,17 +3,20 @@
 use std::error::Error as StdError;
 
 use serde::Serialize;
-use stockade::{
+use stockade_core::{
     Control, Cpus, EnforcementStatus, Error, Mount, Policy, Program, Report, Sandbox, Verdict,
 };
 
+/// One thing that was done to find out, and what came of it.
 #[derive(Debug, Serialize)]
-pub(super) struct Trial {
+#[non_exhaustive]
+pub struct Trial {
     /// What was tried.
-    pub(super) what: &'static str,
-    pub(super) ok: bool,
+    pub what: &'static str,
+    /// Whether it worked.
+    pub ok: bool,
     /// What came of it, in words.
-    pub(super) found: String,
+    pub found: String,
 }
 
 /// What is run in each backend.

@@ -7,25 +7,29 @@ use serde::Serialize;
 
 use super::waiting::Waiting;
 
+/// Where and as whom this was asked.
 #[derive(Debug, Default, Serialize)]
-pub(super) struct Host {
-    pub(super) arch: &'static str,
+#[non_exhaustive]
+pub struct Host {
+    /// The architecture, as Rust names it.
+    pub arch: &'static str,
     /// `uname -r`
-    pub(super) kernel: Option<String>,
+    pub kernel: Option<String>,
     /// Effective user id.
-    pub(super) uid: Option<u32>,
+    pub uid: Option<u32>,
     /// `v1`, `v2` or `hybrid`: the hierarchies this process is in; null for none.
-    pub(super) cgroups: Option<&'static str>,
+    pub cgroups: Option<&'static str>,
     /// Whether a seccomp filter is installed on this process.
-    pub(super) seccomp: bool,
+    pub seccomp: bool,
     /// The engine whose container this is, as far as it can be told.
-    pub(super) container: Option<String>,
+    pub container: Option<String>,
     /// What waits on it for a start.
-    pub(super) waiting: Waiting,
+    pub waiting: Waiting,
 }
 
 impl Host {
-    pub(super) fn look() -> Self {
+    /// Looks at this process and its kernel.
+    pub fn look() -> Self {
         let text = |path: &str| fs::read_to_string(path).unwrap_or_default();
         let status = text("/proc/self/status");
         let field = |name: &str, at: usize| -> Option<u32> {

@@ -1,23 +1,28 @@
 //! [`Advice`]: what to do, each thing once, what helps most first.
 
 use serde::Serialize;
-use stockade::{Control, Policy};
+use stockade_core::{Control, Policy};
 
 use super::backend::BackendFindings;
 
+/// One thing to do.
 #[derive(Debug, PartialEq, Eq, Serialize)]
-pub(super) struct Advice {
+#[non_exhaustive]
+pub struct Advice {
     /// What to do. Commands stand in backticks.
-    pub(super) fix: String,
+    pub fix: String,
     /// What becomes better by it.
-    pub(super) helps: Vec<Helped>,
+    pub helps: Vec<Helped>,
 }
 
+/// What becomes better by it.
 #[derive(Debug, PartialEq, Eq, Serialize)]
-pub(super) struct Helped {
-    pub(super) backend: String,
+#[non_exhaustive]
+pub struct Helped {
+    /// The backend.
+    pub backend: String,
     /// Null for the backend as a whole.
-    pub(super) control: Option<Control>,
+    pub control: Option<Control>,
 }
 
 impl Advice {

@@ -1,40 +1,48 @@
 //! [`BackendFindings`]: what one backend can do here.
 
 use serde::Serialize;
-use stockade::{
-    Ability, Control, EnforcementStatus, Error, NamespaceSandbox, Policy, Report, Sandbox, Support,
-    WasmSandbox,
-};
+use stockade_core::{Ability, Control, EnforcementStatus, Error, Policy, Report, Sandbox, Support};
+use stockade_namespace::NamespaceSandbox;
+use stockade_wasm::WasmSandbox;
 
 use super::trial::{Probe, Trial, chain};
 
-#[derive(Debug, Serialize)]
-pub(super) struct BackendFindings {
-    pub(super) backend: String,
+/// What one backend can do here.
+#[derive(Debug, Default, Serialize)]
+#[non_exhaustive]
+pub struct BackendFindings {
+    /// `namespace` or `wasm`.
+    pub backend: String,
     /// Whether it can be made and runs a program.
-    pub(super) available: bool,
+    pub available: bool,
     /// Why it is not available.
-    pub(super) error: Option<String>,
+    pub error: Option<String>,
     /// What would make it available.
-    pub(super) hint: Option<String>,
+    pub hint: Option<String>,
     /// Whether it meets the default policy here.
-    pub(super) default_policy: bool,
+    pub default_policy: bool,
     /// Controls of the default policy that it does not meet.
-    pub(super) unmet: Vec<Control>,
+    pub unmet: Vec<Control>,
     /// What was done to find out, in order.
-    pub(super) tried: Vec<Trial>,
+    pub tried: Vec<Trial>,
     /// One for each control, in the order of the documentation.
-    pub(super) controls: Vec<ControlFindings>,
+    pub controls: Vec<ControlFindings>,
 }
 
+/// How well one control can be enforced here.
 #[derive(Debug, Clone, Serialize)]
-pub(super) struct ControlFindings {
-    pub(super) control: Control,
-    /// `enforced`, `approximated` or `unavailable`
-    pub(super) status: &'static str,
-    pub(super) mechanism: Option<String>,
-    pub(super) reason: Option<String>,
-    pub(super) fix: Option<String>,
+#[non_exhaustive]
+pub struct ControlFindings {
+    /// Which one.
+    pub control: Control,
+    /// `enforced`, `approximated` or `unavailable`.
+    pub status: &'static str,
+    /// What enforces it.
+    pub mechanism: Option<String>,
+    /// Why it is not enforced, or not fully.
+    pub reason: Option<String>,
+    /// What would change that.
+    pub fix: Option<String>,
 }
 
 /// Native programs behind namespaces.
@@ -206,7 +214,8 @@ fn elsewhere(hint: &str) -> Option<String> {
 }
 
 impl ControlFindings {
-    pub(super) fn of(support: &Support, control: Control) -> Self {
+    /// What a backend says of a control.
+    pub fn of(support: &Support, control: Control) -> Self {
         let (status, mechanism, reason, fix) = match support.ability(control) {
             Ability::Enforced { mechanism } => ("enforced", Some(mechanism), None, None),
             Ability::Approximated { mechanism, reason, fix } => {

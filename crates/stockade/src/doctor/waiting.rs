@@ -12,11 +12,12 @@ const HELPER: &str = "stockade-warden";
 
 /// What this host has waiting, as far as it can be seen.
 #[derive(Debug, Default, PartialEq, Eq, Serialize)]
-pub(super) struct Waiting {
+#[non_exhaustive]
+pub struct Waiting {
     /// How many sandboxes; null where `/proc` cannot be read.
-    pub(super) sandboxes: Option<usize>,
+    pub sandboxes: Option<usize>,
     /// How many helper processes they belong to: one for each process that has some, or two.
-    pub(super) helpers: Option<usize>,
+    pub helpers: Option<usize>,
 }
 
 /// A process, as far as it says who it is.
