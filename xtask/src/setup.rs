@@ -3,7 +3,6 @@
 use crate::{Outcome, command, host, vm};
 use std::env;
 use std::fs;
-use std::path::Path;
 use std::process::{Command, Stdio};
 
 /// One thing the machine must offer.
@@ -25,7 +24,11 @@ const NEEDS: [Need; 7] = [
         packages: &["clang-22", "lld-22", "libclang-rt-22-dev-wasm32", "wasi-libc"],
         found: compiles_modules,
     },
-    Need { what: "/usr/bin/python3", packages: &["python3"], found: has_python },
+    Need {
+        what: "/usr/bin/python3, 3.9 or later, with venv",
+        packages: &["python3", "python3-venv"],
+        found: has_python,
+    },
     Need { what: "bubblewrap's `bwrap`", packages: &["bubblewrap"], found: has_bubblewrap },
     Need { what: "cpio", packages: &["cpio"], found: has_cpio },
     Need { what: "strace", packages: &["strace"], found: || has("strace") },
@@ -179,7 +182,8 @@ fn has_pip() -> bool {
 }
 
 fn has_python() -> bool {
-    Path::new(host::PYTHON).is_file()
+    let probe = "import ensurepip, sys, venv; sys.exit(sys.version_info < (3, 9))";
+    command::succeeds(Command::new(host::PYTHON).args(["-c", probe]))
 }
 
 /// Whether there is a busybox that needs no library.

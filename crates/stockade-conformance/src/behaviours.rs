@@ -87,6 +87,9 @@ behaviours! { $
         a_kill_after_the_end_does_nothing,
         a_kill_before_waiting_is_reported,
         dropping_a_run_ends_it,
+        a_wait_that_is_not_to_go_on_ends_the_run,
+        whether_to_go_on_is_asked_while_a_program_prints,
+        a_wait_that_goes_on_ends_with_the_program,
     }
     exit {
         exit_codes_are_told: components_differ("the adapter of preview 1 makes every code but 0 a 1"),
@@ -136,6 +139,7 @@ behaviours! { $
         twenty_runs_in_a_row_know_nothing_of_each_other,
         four_threads_share_what_was_prepared,
         the_plan_can_be_read_before_anything_runs,
+        a_program_that_is_started_once_has_its_streams,
     }
     streams {
         no_input_is_end_of_file,

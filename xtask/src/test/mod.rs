@@ -2,6 +2,7 @@
 
 pub(crate) mod build;
 mod programs;
+mod python;
 pub(crate) mod rootless;
 pub(crate) mod tally;
 #[cfg(test)]
@@ -39,6 +40,8 @@ pub(crate) fn run() -> Outcome {
         tally.skip("root tier", "this process does not run as root");
         tiers.push(("root", tally));
     }
+
+    tiers.extend(python::run(&metadata, &expect)?);
 
     let total = tally::summarize(tiers);
     if total.failed == 0 { Ok(()) } else { Err("there are failed tests".to_owned()) }

@@ -79,7 +79,7 @@ impl Stage {
         &self.0
     }
 
-    fn home(&self) -> PathBuf {
+    pub(super) fn home(&self) -> PathBuf {
         self.0.join("home")
     }
 

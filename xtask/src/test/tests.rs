@@ -1,6 +1,6 @@
 use super::build::{Artifact, Built};
 use super::tally::{Reader, Skip, Tally};
-use super::{programs, rootless, watch};
+use super::{programs, python, rootless, watch};
 use crate::workspace::Metadata;
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt;
@@ -134,4 +134,13 @@ fn a_folder_is_open_if_everybody_can_pass_all_above_it() {
     let above = rootless::is_open(&std::env::temp_dir());
     assert_eq!(is_open, [above, above, false]);
     assert!(!rootless::is_open(Path::new("target")), "not from the root on");
+}
+
+#[test]
+fn the_last_line_of_pytest_is_counted() {
+    assert_eq!(python::summary("20 passed in 4.20s"), Some([20, 0, 0]));
+    let line = "== 1 failed, 20 passed, 3 skipped, 2 errors in 64.20s (0:01:04) ==";
+    assert_eq!(python::summary(line), Some([20, 3, 3]));
+    assert_eq!(python::summary("no tests ran in 0.01s"), None);
+    assert_eq!(python::summary("the answer lies in 3 books"), None);
 }

@@ -1,7 +1,9 @@
 //! Stopping a run.
 
 use std::io::Read;
-use std::thread;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread::{self, ThreadId};
 use std::time::{Duration, Instant};
 
 use stockade::{Execution, OutputOverflow, Stdio, Verdict};
@@ -75,4 +77,47 @@ pub(super) fn dropping_a_run_ends_it(subject: &dyn Subject) {
     let mut rest = Vec::new();
     output.read_to_end(&mut rest).expect("the end can be read");
     assert!(begun.elapsed() < SOON);
+}
+
+/// Waits for a run that is to go on for so many questions; gives its verdict, how often it was asked,
+/// and whether that was on this thread.
+fn asked(run: Box<dyn Execution>, questions: usize) -> (Verdict, usize, bool) {
+    let count = Arc::new(AtomicUsize::new(0));
+    let (counter, this): (_, ThreadId) = (Arc::clone(&count), thread::current().id());
+    let strangers = Arc::new(AtomicUsize::new(0));
+    let strange = Arc::clone(&strangers);
+    let begun = Instant::now();
+    let report = run.wait_while(Arc::new(move || {
+        strange.fetch_add(usize::from(thread::current().id() != this), Ordering::Relaxed);
+        counter.fetch_add(1, Ordering::Relaxed) < questions
+    }));
+    assert!(begun.elapsed() < SOON);
+    let verdict = report.expect("the run is reported").verdict;
+    (verdict, count.load(Ordering::Relaxed), strangers.load(Ordering::Relaxed) == 0)
+}
+
+pub(super) fn a_wait_that_is_not_to_go_on_ends_the_run(subject: &dyn Subject) {
+    let job = Job::new(subject, &guests::SLEEP_FOREVER);
+    for stdio in [Stdio::captured(), Stdio::streamed()] {
+        let (verdict, count, here) = asked(job.start(stdio), 2);
+        assert_eq!((verdict, here), (Verdict::Cancelled, true));
+        assert!(count >= 3, "{count}");
+    }
+    let (verdict, _, here) = asked(Job::new(subject, &guests::SPIN).start(Stdio::captured()), 2);
+    assert_eq!((verdict, here), (Verdict::Cancelled, true));
+}
+
+pub(super) fn whether_to_go_on_is_asked_while_a_program_prints(subject: &dyn Subject) {
+    let flood = Job::new(subject, &guests::STDOUT_FLOOD)
+        .policy(|policy| policy.limits.output_overflow = OutputOverflow::Truncate);
+    for stdio in [Stdio::captured(), Stdio::discarded()] {
+        let (verdict, _, here) = asked(flood.start(stdio), 2);
+        assert_eq!((verdict, here), (Verdict::Cancelled, true));
+    }
+}
+
+pub(super) fn a_wait_that_goes_on_ends_with_the_program(subject: &dyn Subject) {
+    let run = Job::new(subject, &guests::HELLO).start(Stdio::captured());
+    let report = run.wait_while(Arc::new(|| true)).expect("the run is reported");
+    assert_eq!((report.verdict, report.stdout), (Verdict::Exited { code: 0 }, b"hello\n".to_vec()));
 }

@@ -1,5 +1,6 @@
 //! One preparation, many runs.
 
+use std::io::{Read, Write};
 use std::thread;
 
 use stockade::{Bytes, Control, Prepared, Stdio};
@@ -48,4 +49,24 @@ pub(super) fn the_plan_can_be_read_before_anything_runs(subject: &dyn Subject) {
     assert_eq!(plan.policy_hash, job.policy.hash());
     assert!(plan.enforces(Control::Memory));
     assert_eq!(plan.backend, subject.sandbox().support().backend);
+}
+
+pub(super) fn a_program_that_is_started_once_has_its_streams(subject: &dyn Subject) {
+    let job = Job::new(subject, &guests::ECHO_STDIN);
+    let sandbox = subject.sandbox();
+    for text in ["one", "two"] {
+        let stdio = Stdio::captured().stdin(text);
+        let run = sandbox.start(&job.policy, &job.program, stdio).expect("the run starts");
+        let report = Job::wait(run).expect("the run is reported");
+        assert_eq!(String::from_utf8_lossy(&report.stdout), text);
+    }
+    let mut run =
+        sandbox.start(&job.policy, &job.program, Stdio::streamed()).expect("the run starts");
+    let (mut input, mut output) = (run.stdin().expect("input"), run.stdout().expect("output"));
+    input.write_all(b"live").expect("the program reads");
+    drop(input);
+    let mut said = String::new();
+    output.read_to_string(&mut said).expect("the program writes");
+    assert_eq!(said, "live");
+    assert!(Job::wait(run).expect("the run is reported").verdict.success());
 }

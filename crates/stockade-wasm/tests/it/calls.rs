@@ -1,11 +1,12 @@
 //! Functions of modules, called by the host.
 
-use std::sync::mpsc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, mpsc};
 use std::thread;
 use std::time::Duration;
 
 use stockade_core::{Control, ErrorKind, Policy, Verdict};
-use stockade_wasm::{Imports, Instance, Library, Outcome};
+use stockade_wasm::{Imports, Instance, Library, Outcome, Value, ValueType};
 
 use super::{SANDBOX, SOON, memory, module, wall};
 
@@ -297,4 +298,38 @@ fn the_stack_is_bounded_between_host_and_guest() {
         .spawn(move || ended(library.instantiate().unwrap().call(&deep, 0).unwrap()));
     let verdict = thread.unwrap().join().expect("the thread lives");
     assert!(matches!(&verdict, Verdict::Trapped { trap, .. } if trap.contains("stack")));
+}
+
+#[test]
+fn functions_are_listed_and_called_by_the_types_they_have() {
+    let (library, mut instance) = instance(&Policy::default());
+    let functions = library.functions();
+    let add = functions.iter().find(|function| function.name == "add").expect("it is exported");
+    let kinds = [ValueType::I32, ValueType::I64, ValueType::F32, ValueType::F64];
+    assert_eq!((&*add.parameters, &*add.results), (&kinds[..], &[ValueType::F64][..]));
+    assert_eq!(functions.len(), 8, "{functions:?}");
+
+    let swap = library.untyped("swap").unwrap();
+    let swapped = instance.call_untyped(&swap, &[Value::I32(-3), Value::I64(4)]).unwrap();
+    assert_eq!(swapped, Outcome::Returned(vec![Value::I64(4), Value::I32(-3)]));
+
+    for arguments in [&[][..], &[Value::I32(1)], &[Value::I64(1), Value::I64(1)]] {
+        let error = instance.call_untyped(&swap, arguments).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::InvalidPolicy);
+        assert!(error.to_string().contains("takes (i32, i64)"), "{error}");
+    }
+    assert_eq!(library.untyped("none").unwrap_err().kind(), ErrorKind::NotFound);
+    let verdict = ended(instance.call_untyped(&library.untyped("trap").unwrap(), &[]).unwrap());
+    assert!(matches!(verdict, Verdict::Trapped { .. }), "{verdict:?}");
+}
+
+#[test]
+fn a_call_that_is_not_to_go_on_is_cancelled() {
+    let (library, mut instance) = instance(&Policy::default());
+    let questions = AtomicUsize::new(0);
+    instance.ask(Arc::new(move || questions.fetch_add(1, Ordering::Relaxed) < 2));
+    let count = library.untyped("count").unwrap();
+    assert_eq!(instance.call_untyped(&count, &[]).unwrap(), Outcome::Returned(vec![Value::I32(1)]));
+    let spin = library.untyped("spin").unwrap();
+    assert_eq!(ended(instance.call_untyped(&spin, &[]).unwrap()), Verdict::Cancelled);
 }

@@ -6,7 +6,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use stockade_core::{Control, ErrorKind, Policy, Verdict};
-use stockade_wasm::{HostError, Imports, Outcome};
+use stockade_wasm::{HostError, Imports, Outcome, Value, ValueType};
 
 use super::calls::{ended, library};
 use super::{SANDBOX, SOON, module, wall};
@@ -149,5 +149,42 @@ fn a_host_function_twice_or_in_wasis_place_is_refused() {
         let error = SANDBOX.library(&Policy::default(), &module(CALLER), &imports).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::InvalidPolicy);
         assert!(error.to_string().contains(word), "{error}");
+    }
+}
+
+#[test]
+fn a_host_function_without_types_has_those_of_the_import() {
+    const TEXT: &str = r#"(module
+        (import "host" "mix" (func $mix (param i32 i64 f32 f64) (result f64 i32)))
+        (func (export "mix") (param i32 i64 f32 f64) (result f64 i32)
+            (call $mix (local.get 0) (local.get 1) (local.get 2) (local.get 3))))"#;
+    let given = [Value::I32(-1), Value::I64(i64::MIN), Value::F32(0.5), Value::F64(-0.0)];
+    let imports = Imports::new().untyped("host", "mix", move |_call, wanted, values| {
+        assert_eq!(wanted, [ValueType::F64, ValueType::I32]);
+        assert_eq!(values, given);
+        Ok(vec![Value::F64(2.5), Value::I32(7)])
+    });
+    // One that is not imported is no hindrance.
+    let imports = imports.untyped("host", "unused", |_, _, _| Ok(Vec::new()));
+    let library = library(&Policy::default(), TEXT, &imports);
+    let mix = library.untyped("mix").expect("it is exported");
+    let outcome = library.instantiate().expect("there is room").call_untyped(&mix, &given);
+    let wanted = vec![Value::F64(2.5), Value::I32(7)];
+    assert_eq!(outcome.expect("the types fit"), Outcome::Returned(wanted));
+}
+
+#[test]
+fn a_host_function_that_returns_other_types_than_the_imports_has_failed() {
+    for answer in [vec![], vec![Value::I64(1)], vec![Value::I32(1), Value::I32(1)]] {
+        let imports = Imports::new().untyped("host", "f", move |_, _, _| Ok(answer.clone()));
+        let library = library(&Policy::default(), CALLER, &imports);
+        let ask = library.untyped("ask").expect("it is exported");
+        let arguments = [Value::I32(1), Value::I32(2)];
+        let outcome = library.instantiate().expect("there is room").call_untyped(&ask, &arguments);
+        let verdict = ended(outcome.expect("the types fit"));
+        assert!(
+            matches!(&verdict, Verdict::Trapped { trap, .. } if trap.contains("other types")),
+            "{verdict:?}"
+        );
     }
 }
