@@ -105,6 +105,9 @@ fn from_answer(answer: &Bound<'_, PyAny>, kinds: &[ValueType]) -> PyResult<Vec<V
     }
 }
 
+/// An exported function: its name, the types of its parameters, those of its results.
+type Exported = (String, Vec<&'static str>, Vec<&'static str>);
+
 /// A module whose functions are called.
 #[pyclass(frozen, module = "stockade._native")]
 pub(crate) struct Library {
@@ -120,7 +123,7 @@ impl Library {
 #[pymethods]
 impl Library {
     /// The exported functions of numbers: name, types of parameters, types of results.
-    fn functions(&self) -> PyResult<Vec<(String, Vec<&'static str>, Vec<&'static str>)>> {
+    fn functions(&self) -> PyResult<Vec<Exported>> {
         let names = |kinds: &[ValueType]| kinds.iter().map(|kind| kind.name()).collect();
         let functions = self.inner.get()?.functions().into_iter();
         Ok(functions

@@ -62,7 +62,7 @@ fn wheel(target: &Path) -> Outcome<PathBuf> {
     let maturin = tools.join("bin/maturin");
     let name = MATURIN.replace("==", " ");
     let found = command::read(Command::new(&maturin).arg("--version")).ok();
-    if !found.is_some_and(|version| version.trim() == name) {
+    if found.is_none_or(|version| version.trim() != name) {
         venv(Path::new(host::PYTHON), &tools)?;
         pip(&tools, &[MATURIN])?;
     }
