@@ -58,7 +58,10 @@ struct HostFunction {
     body: Arc<Body>,
 }
 
-type Body = dyn Fn(Caller<'_, Guest>, &[Val], &mut [Val]) -> Result<(), HostError> + Send + Sync;
+/// Gets the types of the results with which the module imports it, where these are numbers.
+type Body = dyn Fn(Caller<'_, Guest>, &[ValueType], &[Val], &mut [Val]) -> Result<(), HostError>
+    + Send
+    + Sync;
 
 /// A host function that did not return.
 #[derive(Debug, thiserror::Error)]
@@ -108,7 +111,10 @@ impl Imports {
         name: &str,
         function: impl Fn(&mut HostCall<'_>, P) -> Result<R, HostError> + Send + Sync + 'static,
     ) -> Self {
-        let body = move |caller: Caller<'_, Guest>, parameters: &[Val], results: &mut [Val]| {
+        let body = move |caller: Caller<'_, Guest>,
+                         _wanted: &[ValueType],
+                         parameters: &[Val],
+                         results: &mut [Val]| {
             let parameters = P::from_values(parameters).ok_or(WrongTypes)?;
             function(&mut HostCall::new(caller), parameters)?.into_values(results);
             Ok(())
@@ -135,15 +141,13 @@ impl Imports {
         + Sync
         + 'static,
     ) -> Self {
-        let body = move |caller: Caller<'_, Guest>, parameters: &[Val], results: &mut [Val]| {
-            let values = |values: &[Val]| values.iter().map(Value::of).collect::<Option<Vec<_>>>();
-            let kinds = |values: &[Value]| values.iter().map(|value| value.kind()).collect();
-            let given = values(parameters).ok_or(WrongTypes)?;
-            // The engine has filled the results with zeros of the wanted types.
-            let wanted: Vec<ValueType> = kinds(&values(results).ok_or(WrongTypes)?);
-            let values = function(&mut HostCall::new(caller), &wanted, &given)?;
-            let returned: Vec<ValueType> = kinds(&values);
-            if wanted != returned {
+        let body = move |caller: Caller<'_, Guest>,
+                         wanted: &[ValueType],
+                         parameters: &[Val],
+                         results: &mut [Val]| {
+            let given = parameters.iter().map(Value::of).collect::<Option<Vec<_>>>();
+            let values = function(&mut HostCall::new(caller), wanted, &given.ok_or(WrongTypes)?)?;
+            if !values.iter().map(|value| value.kind()).eq(wanted.iter().copied()) {
                 return Err(WrongTypes.into());
             }
             results.iter_mut().zip(values).for_each(|(place, value)| *place = value.into());
@@ -184,9 +188,10 @@ impl HostFunction {
             },
         };
         let function = self.clone();
+        let wanted: Vec<_> = kind.results().filter_map(|kind| ValueType::of(&kind)).collect();
         linker
             .func_new(&self.module, &self.name, kind, move |caller, parameters, results| {
-                function.call(caller, parameters, results)
+                function.call(caller, &wanted, parameters, results)
             })
             .map(drop)
             .map_err(|_| Error::new(ErrorKind::InvalidPolicy, ImportError::Twice { module, name }))
@@ -212,6 +217,7 @@ impl HostFunction {
     fn call(
         &self,
         mut caller: Caller<'_, Guest>,
+        wanted: &[ValueType],
         parameters: &[Val],
         results: &mut [Val],
     ) -> wasmtime::Result<()> {
@@ -220,7 +226,8 @@ impl HostFunction {
         let (module, name) = (Arc::clone(&self.module), Arc::clone(&self.name));
         let _in_host = InGuest::leave();
         // The closure's captures are shared by runs already; whoever wrote it answers for them.
-        let ended = catch_unwind(AssertUnwindSafe(|| (self.body)(caller, parameters, results)));
+        let ended =
+            catch_unwind(AssertUnwindSafe(|| (self.body)(caller, wanted, parameters, results)));
         // What it was stopped by comes before what it made of that.
         tether.check()?;
         match ended {

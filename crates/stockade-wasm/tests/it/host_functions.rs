@@ -175,13 +175,17 @@ fn a_host_function_without_types_has_those_of_the_import() {
 
 #[test]
 fn a_host_function_that_returns_other_types_than_the_imports_has_failed() {
-    for answer in [vec![], vec![Value::I64(1)], vec![Value::I32(1), Value::I32(1)]] {
+    let outcome = |answer: Vec<Value>| {
         let imports = Imports::new().untyped("host", "f", move |_, _, _| Ok(answer.clone()));
         let library = library(&Policy::default(), CALLER, &imports);
         let ask = library.untyped("ask").expect("it is exported");
         let arguments = [Value::I32(1), Value::I32(2)];
         let outcome = library.instantiate().expect("there is room").call_untyped(&ask, &arguments);
-        let verdict = ended(outcome.expect("the types fit"));
+        outcome.expect("the types fit")
+    };
+    assert_eq!(outcome(vec![Value::I32(3)]), Outcome::Returned(vec![Value::I32(3)]));
+    for answer in [vec![], vec![Value::I64(1)], vec![Value::I32(1), Value::I32(1)]] {
+        let verdict = ended(outcome(answer));
         assert!(
             matches!(&verdict, Verdict::Trapped { trap, .. } if trap.contains("other types")),
             "{verdict:?}"
