@@ -13,7 +13,7 @@ import errno as _errno
 import json
 import os
 import subprocess
-from typing import TYPE_CHECKING, Any, List, NamedTuple, Optional
+from typing import TYPE_CHECKING, Any, Dict, List, Mapping, NamedTuple, Optional, Tuple, Type
 
 if TYPE_CHECKING:
     from .report import Report, Verdict
@@ -53,8 +53,12 @@ class SandboxError(Exception):
     hint: Optional[str] = None
 
     def __str__(self) -> str:
-        text = super().__str__()
+        # Those that are OSErrors would give the number's text instead.
+        text = str(self.args[0]) if self.args else ""
         return f"{text} ({self.hint})" if self.hint else text
+
+    def __reduce__(self) -> Any:
+        return _restored, (type(self), self.args, self.__dict__, getattr(self, "errno", None))
 
 
 class InvalidPolicy(SandboxError, ValueError):
@@ -172,11 +176,19 @@ def from_native(
 ) -> SandboxError:
     """The exception for an error of the native half."""
     made = _CLASSES.get(kind, InternalError)
-    error: SandboxError = made(message)
-    error.hint = hint
-    if isinstance(error, Unsupported):
-        error.unmet = [Unmet(**found) for found in json.loads(unmet)]
+    state: Dict[str, Any] = {"hint": hint}
+    if made is Unsupported:
+        state["unmet"] = [Unmet(**found) for found in json.loads(unmet)]
+    return _restored(made, (message,), state, errno or _NUMBERS.get(kind))
+
+
+def _restored(
+    made: Type[SandboxError], args: Tuple[Any, ...], state: Mapping[str, Any], errno: Optional[int]
+) -> SandboxError:
+    """An error with everything that belongs to it; pickles are read by this as well."""
+    error = made(*args)
+    error.__dict__.update(state)
     if isinstance(error, OSError):
-        error.errno = errno or _NUMBERS.get(kind)
-        error.strerror = os.strerror(error.errno) if error.errno else None
+        error.errno = errno
+        error.strerror = os.strerror(errno) if errno else None
     return error
