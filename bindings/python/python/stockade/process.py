@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import io
 import os
 import selectors
@@ -115,6 +116,9 @@ class Text:
         self.wanted = bool(text or encoding or errors)
         self.encoding = encoding or "utf-8"
         self.errors = errors or "strict"
+        # Said before anything has run, not when there is output.
+        codecs.lookup(self.encoding)
+        codecs.lookup_error(self.errors)
 
     def encode(self, data: Any) -> Any:
         """Input as bytes; ``None`` stays."""
@@ -124,7 +128,8 @@ class Text:
             return data.encode(self.encoding, self.errors)
         if self.wanted and data is not None:
             raise TypeError(f"input is text with text=True, not {type(data).__name__}")
-        return data if data is None or isinstance(data, bytes) else bytes(data)
+        # Not of bytes(), which makes so many of a number.
+        return data if data is None or isinstance(data, bytes) else memoryview(data).tobytes()
 
     def decode(self, data: bytes) -> Any:
         """Output as it is wanted; line ends become ``\\n`` in text, as in ``subprocess``."""
