@@ -29,14 +29,14 @@ _REASONS = {
 }
 
 
-def words(args: Args) -> Tuple[Union[str, bytes], List[Union[str, bytes]]]:
+def words(args: Args) -> Tuple[str, List[str]]:
     """A program and its arguments. A single text is a program's name, as in ``subprocess``."""
     if isinstance(args, (str, bytes, os.PathLike)):
-        return os.fspath(args), []
-    listed = [os.fspath(arg) for arg in args]
+        return os.fsdecode(args), []
+    listed = [os.fsdecode(arg) for arg in args]
     if not listed:
         raise ValueError("there is no program: the list of arguments is empty")
-    return os.fsdecode(listed[0]), [os.fsdecode(arg) for arg in listed[1:]]
+    return listed[0], listed[1:]
 
 
 class Sandbox:
@@ -121,7 +121,7 @@ def _forget() -> None:
 os.register_at_fork(after_in_child=_forget)
 
 
-def sandbox_for(backend: Any, name: Union[str, bytes]) -> Sandbox:
+def sandbox_for(backend: Any, name: str) -> Sandbox:
     """The sandbox for a program: the one that was given, or the shared one of its backend."""
     if isinstance(backend, Sandbox):
         return backend
@@ -218,8 +218,9 @@ class Prepared:
         )
 
 
-def _prepared(sandbox: Sandbox, args: Any, policy: Policy) -> Prepared:
+def _prepared(backend: Union[str, Sandbox], args: Any, policy: Policy) -> Prepared:
     name, rest = words(args)
+    sandbox = sandbox_for(backend, name)
     return Prepared(sandbox._native.prepare(policy._native, name, rest), args, policy)
 
 
@@ -245,5 +246,4 @@ else:
             Unsupported: this host cannot enforce what was asked.
             NotFound, PermissionDenied: of the program, or of what is bound.
         """
-        policy = policy_of(policy, keywords)
-        return _prepared(sandbox_for(backend, words(args)[0]), args, policy)
+        return _prepared(backend, args, policy_of(policy, keywords))
