@@ -251,6 +251,10 @@ def _plain(value: Any) -> Any:
         except UnicodeDecodeError:
             return list(value)
     if isinstance(value, Mapping):
+        strange = [key for key in value if not isinstance(key, str)]
+        if strange:
+            # JSON would write a number's digits.
+            raise InvalidPolicy(f"a key of a policy is text, not {strange[0]!r}")
         return {key: _plain(item) for key, item in value.items()}
     if isinstance(value, (list, tuple, set, frozenset)):
         return [_plain(item) for item in value]
