@@ -8,6 +8,7 @@ import os
 import selectors
 import subprocess
 import time
+from contextlib import suppress
 from subprocess import DEVNULL, PIPE, STDOUT
 from typing import (
     IO,
@@ -290,6 +291,8 @@ class Popen(Generic[AnyStr]):
         self._kept: Dict[str, List[bytes]] = {}
         self._rest: Optional[memoryview] = None
         self._text = Text(text, encoding, errors)
+        if not isinstance(bufsize, int):
+            raise TypeError(f"`bufsize` is a number of bytes, not {bufsize!r}")
         piped = stdin == PIPE
         streams = (piped, _sink(stdout), None if stderr == STDOUT else _sink(stderr))
         given = None if piped else descriptor(stdin)
@@ -320,7 +323,8 @@ class Popen(Generic[AnyStr]):
                 line_buffering=write and bufsize == 1,
                 write_through=write and bufsize == 0,
             )
-        return open(number, mode, bufsize)
+        # Bytes have no lines.
+        return open(number, mode, -1 if bufsize == 1 else bufsize)
 
     @property
     def report(self) -> Optional[Report]:
@@ -366,7 +370,7 @@ class Popen(Generic[AnyStr]):
         """
         code = self.poll()
         if code is None:
-            if not self._run.wait(timeout):
+            if not self._run.wait(_seconds(timeout)):
                 raise subprocess.TimeoutExpired(self.args, timeout or 0.0)
             code = self.poll()
         assert code is not None
@@ -392,16 +396,22 @@ class Popen(Generic[AnyStr]):
             subprocess.TimeoutExpired: it takes longer than ``timeout`` seconds. The program is not
                 killed; calling again loses nothing.
         """
+        timeout = _seconds(timeout)
         end = None if timeout is None else time.monotonic() + timeout
         if self._rest is None and self.stdin is not None and not self.stdin.closed:
-            self.stdin.flush()
             self._rest = memoryview(self._text.encode(input) or b"")
+            with suppress(BrokenPipeError):
+                self.stdin.flush()
         with selectors.DefaultSelector() as selector:
-            self._exchange(selector, end)
-        self.wait(None if end is None else max(0.0, end - time.monotonic()))
+            late = not self._exchange(selector, end)
+        if late or not self._run.wait(None if end is None else max(0.0, end - time.monotonic())):
+            so_far = [self._so_far(name) for name in ("stdout", "stderr")]
+            raise subprocess.TimeoutExpired(self.args, timeout or 0.0, *so_far)
+        self.poll()
         return self._taken("stdout"), self._taken("stderr")
 
-    def _exchange(self, selector: selectors.BaseSelector, end: Optional[float]) -> None:
+    def _exchange(self, selector: selectors.BaseSelector, end: Optional[float]) -> bool:
+        """Moves bytes until all streams have ended; says whether they did in time."""
         if self.stdin is not None and not self.stdin.closed:
             os.set_blocking(self.stdin.fileno(), False)
             selector.register(self.stdin, selectors.EVENT_WRITE, "stdin")
@@ -412,12 +422,14 @@ class Popen(Generic[AnyStr]):
         while selector.get_map():
             left = None if end is None else end - time.monotonic()
             if left is not None and left <= 0:
-                raise subprocess.TimeoutExpired(self.args, left, self._so_far("stdout"))
+                return False
             for key, _ in selector.select(left):
                 over = self._feed() if key.data == "stdin" else self._drain(key.data, key.fd)
                 if over:
                     selector.unregister(key.fileobj)
-                    getattr(self, key.data).close()
+                    with suppress(BrokenPipeError):
+                        getattr(self, key.data).close()
+        return True
 
     def _feed(self) -> bool:
         """Writes what the pipe takes; says whether that was all."""
@@ -443,12 +455,13 @@ class Popen(Generic[AnyStr]):
     def _ahead(self, stream: Any) -> bytes:
         raw = getattr(stream, "buffer", stream)
         if isinstance(raw, io.BufferedReader):
-            return raw.read1(65536)
+            # All that is buffered, or what the pipe has.
+            return raw.read1()
         data: bytes = raw.read(65536)
         return data
 
-    def _so_far(self, name: str) -> bytes:
-        return b"".join(self._kept.get(name, []))
+    def _so_far(self, name: str) -> Optional[bytes]:
+        return b"".join(self._kept[name]) if name in self._kept else None
 
     def _taken(self, name: str) -> Any:
         if getattr(self, name) is None:
@@ -470,11 +483,10 @@ class Popen(Generic[AnyStr]):
             if stream is not None:
                 stream.close()
         try:
-            if self.stdin is not None:
-                self.stdin.close()
-        except BrokenPipeError:
-            # The program left before it had read everything, which it may.
-            pass
+            # The program may leave before it has read everything.
+            with suppress(BrokenPipeError):
+                if self.stdin is not None:
+                    self.stdin.close()
         finally:
             self._run.wait(None)
 
@@ -484,6 +496,15 @@ class Popen(Generic[AnyStr]):
 
     def __reduce__(self) -> Any:
         raise TypeError("a run belongs to its process and cannot be pickled; its report can")
+
+
+def _seconds(timeout: Optional[float]) -> Optional[float]:
+    """A timeout that a clock can count to; ``None`` if it never comes."""
+    if timeout is None or timeout > 1e9:
+        return None
+    if timeout != timeout:
+        raise ValueError("a timeout is a number of seconds, not nan")
+    return timeout
 
 
 def _sink(stream: Any) -> int:
