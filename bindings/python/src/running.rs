@@ -2,21 +2,25 @@
 
 use std::io;
 use std::os::fd::{AsRawFd, OwnedFd, RawFd};
+use std::sync::mpsc::{self, Receiver, Sender};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use pyo3::prelude::*;
 use rustix::event::{EventfdFlags, eventfd};
-use stockade::{Execution, Killer};
+use stockade::{Execution, Killer, Report as Account, Result as Ended, Verdict};
 
 use crate::errors::{defect, raise};
 use crate::owned::Owned;
 use crate::report::Report;
-use crate::stdio::Streams;
+use crate::stdio::{News, Streams};
 
 /// How long the main thread waits between two looks at its signals.
 const TURN: Duration = Duration::from_millis(50);
+
+/// How long what a stopped run has printed may take to where it goes.
+const PATIENCE: Duration = Duration::from_secs(1);
 
 /// A run that a thread of its own waits for, named `stockade-run`. Dropping it kills the run.
 #[pyclass(frozen, module = "stockade._native")]
@@ -27,6 +31,7 @@ pub(crate) struct Running {
 struct Watched {
     end: Arc<End>,
     killer: Arc<dyn Killer>,
+    news: Sender<News>,
     /// The caller's ends of stdin, stdout and stderr; they are its to close.
     pipes: [Option<RawFd>; 3],
 }
@@ -39,26 +44,60 @@ struct End {
     bell: OwnedFd,
 }
 
+impl Watched {
+    fn kill(&self) {
+        self.killer.kill();
+        // Nobody hears it when the run is over.
+        let _ = self.news.send(News::Stopped);
+    }
+}
+
 impl Drop for Watched {
     fn drop(&mut self) {
-        self.killer.kill();
+        self.kill();
     }
 }
 
 impl Running {
     /// Has a thread wait for `run`, and others move its streams.
     pub(crate) fn watch(mut run: Box<dyn Execution>, streams: Option<Streams>) -> io::Result<Self> {
-        let pipes = match streams {
-            Some(streams) => streams.connect(&mut *run)?,
-            None => [None; 3],
+        let (news, heard) = mpsc::channel();
+        let (pipes, awaited) = match streams {
+            Some(streams) => streams.connect(&mut *run, &news)?,
+            None => ([None; 3], 0),
         };
         let bell = eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)?;
         let end = Arc::new(End { outcome: Mutex::new(None), came: Condvar::new(), bell });
         let killer = run.killer();
         let teller = Arc::clone(&end);
         let thread = thread::Builder::new().name("stockade-run".to_owned());
-        thread.spawn(move || teller.tell(run.wait()))?;
-        Ok(Self { run: Owned::new(Watched { end, killer, pipes }) })
+        thread.spawn(move || {
+            let outcome = run.wait();
+            settle(&outcome, awaited, &heard);
+            teller.tell(outcome);
+        })?;
+        Ok(Self { run: Owned::new(Watched { end, killer, news, pipes }) })
+    }
+}
+
+/// Waits until the outputs are where they go. A program of the host has written all of it when it
+/// ends; this one has written it into Stockade's hands.
+fn settle(outcome: &Ended<Account>, awaited: usize, heard: &Receiver<News>) {
+    let ended = outcome.as_ref().is_ok_and(|report| {
+        matches!(report.verdict, Verdict::Exited { .. } | Verdict::Signaled { .. })
+    });
+    let mut until = (!ended).then(|| Instant::now() + PATIENCE);
+    let mut left = awaited;
+    while left > 0 {
+        let news = match until {
+            None => heard.recv().ok(),
+            Some(until) => heard.recv_timeout(until.saturating_duration_since(Instant::now())).ok(),
+        };
+        match news {
+            Some(News::Moved) => left -= 1,
+            Some(News::Stopped) => until = until.or(Some(Instant::now() + PATIENCE)),
+            None => return,
+        }
     }
 }
 
@@ -126,8 +165,8 @@ impl Running {
 
     /// Stops the run.
     fn kill(&self, py: Python<'_>) -> PyResult<()> {
-        let killer = Arc::clone(&self.run.get()?.killer);
-        py.detach(|| killer.kill());
+        let run = self.run.get()?;
+        py.detach(|| run.kill());
         Ok(())
     }
 

@@ -3,6 +3,7 @@
 use std::fs::File;
 use std::io::{self, Read, Write};
 use std::os::fd::{IntoRawFd, OwnedFd, RawFd};
+use std::sync::mpsc::Sender;
 use std::thread;
 
 use pyo3::prelude::*;
@@ -60,10 +61,20 @@ impl From<RawFd> for Sink {
     }
 }
 
+/// What the thread that waits for a run is told about its outputs.
+pub(crate) enum News {
+    /// One of those that are waited for is where it goes.
+    Moved,
+    /// The run was stopped.
+    Stopped,
+}
+
 /// The host's side of one streamed output.
 pub(crate) struct Drain {
     /// Where the output is moved to; `None` if it is dropped.
     to: Option<OwnedFd>,
+    /// Whether the run is over only when all of it is there. Who has a pipe sees its end.
+    awaited: bool,
     /// The end that the caller reads, if there is a pipe.
     pub(crate) reader: Option<OwnedFd>,
 }
@@ -73,32 +84,46 @@ impl Drain {
         match sink {
             Sink::Pipe => {
                 let (reader, to) = pipe()?;
-                Ok(Self { to: Some(to), reader: Some(reader) })
+                Ok(Self { to: Some(to), awaited: false, reader: Some(reader) })
             }
-            Sink::Nowhere => Ok(Self { to: None, reader: None }),
-            Sink::Descriptor(number) => Ok(Self { to: Some(duplicate(number)?), reader: None }),
+            Sink::Nowhere => Ok(Self { to: None, awaited: false, reader: None }),
+            Sink::Descriptor(number) => {
+                Ok(Self { to: Some(duplicate(number)?), awaited: true, reader: None })
+            }
         }
     }
 
     /// One that goes where another goes.
     pub(crate) fn beside(other: &Self) -> PyResult<Self> {
         let to = other.to.as_ref().map(OwnedFd::try_clone).transpose()?;
-        Ok(Self { to, reader: None })
+        Ok(Self { to, awaited: other.awaited, reader: None })
     }
 
     pub(crate) fn output(&self) -> Output {
         if self.to.is_some() { Output::Streamed } else { Output::Discarded }
     }
 
-    /// Moves what `from` gives, in a thread of its own, until it ends or nobody reads any more.
-    pub(crate) fn run(self, from: Option<Box<dyn Read + Send>>) -> io::Result<Option<RawFd>> {
+    /// Moves what `from` gives, in a thread of its own, until it ends or nobody reads any more. Gives
+    /// the number of the caller's end, and how often [`News::Moved`] is to be expected.
+    pub(crate) fn run(
+        self,
+        from: Option<Box<dyn Read + Send>>,
+        news: &Sender<News>,
+    ) -> io::Result<(Option<RawFd>, usize)> {
+        let mut awaited = 0;
         if let (Some(to), Some(from)) = (self.to, from) {
+            let news = self.awaited.then(|| news.clone());
+            awaited = usize::from(news.is_some());
             let thread = thread::Builder::new().name("stockade-stream".to_owned());
             // A few frames and the buffer; the default of 2 MiB would be counted where limits of
             // address space are.
-            thread.stack_size(256 << 10).spawn(move || relay(from, File::from(to)))?;
+            thread.stack_size(256 << 10).spawn(move || {
+                relay(from, File::from(to));
+                // Nobody hears it whose run was dropped.
+                news.map(|news| news.send(News::Moved))
+            })?;
         }
-        Ok(self.reader.map(IntoRawFd::into_raw_fd))
+        Ok((self.reader.map(IntoRawFd::into_raw_fd), awaited))
     }
 }
 
@@ -161,11 +186,16 @@ impl Streams {
         self.stdio.take().unwrap_or_default()
     }
 
-    /// Starts moving; gives the numbers of the caller's ends of stdin, stdout and stderr.
-    pub(crate) fn connect(self, run: &mut dyn Execution) -> io::Result<[Option<RawFd>; 3]> {
+    /// Starts moving; gives the numbers of the caller's ends of stdin, stdout and stderr, and how many
+    /// outputs are to be waited for.
+    pub(crate) fn connect(
+        self,
+        run: &mut dyn Execution,
+        news: &Sender<News>,
+    ) -> io::Result<([Option<RawFd>; 3], usize)> {
         let [stdout, stderr] = self.drains;
-        let stdout = stdout.run(run.stdout())?;
-        let stderr = stderr.run(run.stderr())?;
-        Ok([self.writer.map(IntoRawFd::into_raw_fd), stdout, stderr])
+        let (stdout, first) = stdout.run(run.stdout(), news)?;
+        let (stderr, second) = stderr.run(run.stderr(), news)?;
+        Ok(([self.writer.map(IntoRawFd::into_raw_fd), stdout, stderr], first + second))
     }
 }
