@@ -25,7 +25,8 @@ async def ended(run: _native.Running) -> _native.Report:
     """Waits for a run; cancelling that kills it, and still waits until nothing of it is alive."""
     loop = asyncio.get_running_loop()
     over: asyncio.Future[None] = loop.create_future()
-    number = run.fileno()
+    # A loop knows one reader of each descriptor, and others may wait for this run.
+    number = os.dup(run.fileno())
     loop.add_reader(number, lambda: over.done() or over.set_result(None))
     try:
         try:
@@ -37,6 +38,7 @@ async def ended(run: _native.Running) -> _native.Report:
             raise
     finally:
         loop.remove_reader(number)
+        os.close(number)
     report = run.poll()
     assert report is not None
     return report
@@ -137,11 +139,16 @@ class Process:
     async def communicate(
         self, input: Optional[bytes] = None
     ) -> Tuple[Optional[bytes], Optional[bytes]]:
-        """Writes ``input``, reads both outputs to their ends, and waits."""
-        _, stdout, stderr = await asyncio.gather(
-            self._feed(input), _all_of(self.stdout), _all_of(self.stderr)
-        )
-        await self.wait()
+        """Writes ``input``, reads both outputs to their ends, and waits. Cancelling that kills the
+        program."""
+        try:
+            _, stdout, stderr = await asyncio.gather(
+                self._feed(input), _all_of(self.stdout), _all_of(self.stderr)
+            )
+            await self.wait()
+        except asyncio.CancelledError:
+            self.kill()
+            raise
         return stdout, stderr
 
     async def _feed(self, input: Optional[bytes]) -> None:
@@ -169,15 +176,30 @@ class Process:
     async def __aexit__(self, kind: Any, error: Any, trace: Any) -> None:
         if kind is not None:
             self.kill()
-        try:
-            await self._feed(None)
-            await self.wait()
-        finally:
-            for transport in self._transports:
-                transport.close()
+        # A program that still writes is told that nobody reads any more.
+        for transport in self._transports:
+            transport.close()
+        await self._feed(None)
+        await self.wait()
 
     def __repr__(self) -> str:
         return repr(self._process).replace("<Popen", "<Process", 1)
+
+
+class _Input(asyncio.streams.FlowControlMixin):
+    """The protocol of a stream that is only written."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        super().__init__(loop)
+        self._closed: asyncio.Future[None] = loop.create_future()
+
+    def connection_lost(self, error: Optional[Exception]) -> None:
+        super().connection_lost(error)
+        if not self._closed.done():
+            self._closed.set_result(None)
+
+    def _get_close_waiter(self, stream: StreamWriter) -> asyncio.Future[None]:
+        return self._closed
 
 
 async def _all_of(stream: Optional[StreamReader]) -> Optional[bytes]:
@@ -203,10 +225,13 @@ async def create_sandboxed_exec(
     >>> asyncio.run(shout())
     (b'hello', b'')
     """
+    loop = asyncio.get_running_loop()
+    for name in ("text", "encoding", "errors"):
+        if keywords.get(name):
+            raise ValueError(f"`{name}`: the streams of an event loop are bytes")
     process: Popen[bytes] = Popen(
         list(args), stdin=stdin, stdout=stdout, stderr=stderr, bufsize=0, **keywords
     )
-    loop = asyncio.get_running_loop()
     transports = []
 
     async def reader(file: Any) -> Optional[StreamReader]:
@@ -221,9 +246,7 @@ async def create_sandboxed_exec(
     async def writer(file: Any) -> Optional[StreamWriter]:
         if file is None:
             return None
-        transport, protocol = await loop.connect_write_pipe(
-            lambda: asyncio.streams.FlowControlMixin(loop), file
-        )
+        transport, protocol = await loop.connect_write_pipe(lambda: _Input(loop), file)
         transports.append(transport)
         return StreamWriter(transport, protocol, None, loop)
 
