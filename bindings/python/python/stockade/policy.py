@@ -217,7 +217,10 @@ def _merged(data: Dict[str, Any], keywords: Mapping[str, Any]) -> Dict[str, Any]
         *parts, last = _PLACES[name]
         part = data
         for key in parts:
-            part[key] = part = dict(part.get(key) or {})
+            inner = part.get(key) or {}
+            if not isinstance(inner, Mapping):
+                raise InvalidPolicy(f"`{key}` holds keys and values, and is not {inner!r}")
+            part[key] = part = dict(inner)
         if name == "env":
             value = {**(part.get(last) or _usual()["process"]["env"]), **value}
         elif name in ("mounts", "best_effort"):
