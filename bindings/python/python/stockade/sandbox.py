@@ -66,6 +66,8 @@ class Sandbox:
             raise ValueError(f"a backend is 'namespace' or 'wasm', not {backend!r}")
         if backend == "namespace" and not (cache_dir is None and compile_time is None):
             raise ValueError("`cache_dir` and `compile_time` are for modules: Sandbox('wasm', …)")
+        if compile_time is not None and not 0 < compile_time < 1e9:
+            raise ValueError(f"`compile_time` is a number of seconds, not {compile_time!r}")
         directory = None if cache_dir is None else os.fspath(cache_dir)
         self.backend = backend
         self._native = _native.Sandbox(backend, directory, compile_time)
