@@ -65,8 +65,20 @@ fn from_python(value: &Bound<'_, PyAny>, kind: ValueType) -> PyResult<Value> {
         let found = value.get_type().name().map_or_else(|_| String::new(), |name| name.to_string());
         PyTypeError::new_err(format!("{kind} is wanted, and {found} was given"))
     };
-    let integer = || value.extract::<i128>().map_err(|_| wrong());
     let too_large = || PyOverflowError::new_err(format!("{value} does not fit into {kind}"));
+    let told = |error: PyErr| match error {
+        error if error.is_instance_of::<PyOverflowError>(value.py()) => too_large(),
+        error if error.is_instance_of::<PyTypeError>(value.py()) => wrong(),
+        // Of an object's own `__index__` or `__float__`.
+        error => error,
+    };
+    // Anything with `__index__`; the wider types of pyo3 take `int` alone.
+    let integer = || match value.extract::<i64>() {
+        Err(error) if error.is_instance_of::<PyOverflowError>(value.py()) => {
+            value.extract::<u64>().map(i128::from).map_err(told)
+        }
+        number => number.map(i128::from).map_err(told),
+    };
     match kind {
         ValueType::I32 => {
             let number = integer()?;
@@ -80,8 +92,8 @@ fn from_python(value: &Bound<'_, PyAny>, kind: ValueType) -> PyResult<Value> {
             let bits = signed.or_else(|_| u64::try_from(number).map(u64::cast_signed));
             bits.map(Value::I64).map_err(|_| too_large())
         }
-        ValueType::F32 => Ok(Value::F32(value.extract::<f32>().map_err(|_| wrong())?)),
-        ValueType::F64 => Ok(Value::F64(value.extract::<f64>().map_err(|_| wrong())?)),
+        ValueType::F32 => Ok(Value::F32(value.extract::<f32>().map_err(told)?)),
+        ValueType::F64 => Ok(Value::F64(value.extract::<f64>().map_err(told)?)),
         _ => Err(defect("an unknown type of number")),
     }
 }
