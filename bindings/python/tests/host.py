@@ -82,9 +82,12 @@ class Held(NamedTuple):
         descriptors = {}
         for name in os.listdir("/proc/self/fd"):
             try:
-                descriptors[int(name)] = os.readlink(f"/proc/self/fd/{name}")
+                target = os.readlink(f"/proc/self/fd/{name}")
             except OSError:
                 continue  # The one by which the folder was listed.
+            # The engine keeps those of the modules that were used last.
+            if "wasm-memory-image" not in target:
+                descriptors[int(name)] = target
         threads = []
         for task in os.listdir("/proc/self/task"):
             try:
