@@ -487,8 +487,12 @@ class Popen(Generic[AnyStr]):
             with suppress(BrokenPipeError):
                 if self.stdin is not None:
                     self.stdin.close()
-        finally:
             self._run.wait(None)
+        except BaseException:
+            # Ctrl-C, which can come here as well as in the block.
+            self.kill()
+            self._run.wait(None)
+            raise
 
     def __repr__(self) -> str:
         state = "running" if self._report is None and self._run.poll() is None else str(self.verdict)
