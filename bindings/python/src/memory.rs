@@ -1,6 +1,7 @@
 //! [`Memory`]: a guest's memory, lent to a Python function while the guest calls it.
 #![allow(unsafe_code, reason = "Python has no lifetimes, and the engine's call has one")]
 
+use std::borrow::Cow;
 use std::cell::Cell;
 use std::ptr::NonNull;
 
@@ -63,7 +64,7 @@ impl Memory {
     }
 
     /// Copies `data` to `at`.
-    fn write(&self, at: u32, data: &[u8]) -> PyResult<()> {
-        self.with(|call| call.write(at, data))?.map_err(outside)
+    fn write(&self, at: u32, data: Cow<'_, [u8]>) -> PyResult<()> {
+        self.with(|call| call.write(at, &data))?.map_err(outside)
     }
 }

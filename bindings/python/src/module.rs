@@ -1,5 +1,6 @@
 //! [`Library`] and [`Instance`]: functions of modules, and functions of Python that modules call.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError, TryLockError};
 use std::thread::{self, ThreadId};
@@ -291,11 +292,11 @@ impl Instance {
         &self,
         py: Python<'py>,
         name: &str,
-        input: &[u8],
+        input: Cow<'_, [u8]>,
     ) -> PyResult<Option<Bound<'py, PyBytes>>> {
         let shared = self.inner.get()?;
         let function = shared.bytes(name)?;
-        let outcome = shared.work(py, |instance| instance.call_bytes(&function, input))?;
+        let outcome = shared.work(py, |instance| instance.call_bytes(&function, &input))?;
         let output = outcome.map_err(raised)?.returned();
         Ok(output.map(|output| PyBytes::new(py, &output)))
     }

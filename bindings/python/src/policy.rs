@@ -5,7 +5,7 @@ use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
 use pyo3::prelude::*;
-use stockade::PolicyFormat;
+use stockade::{MAX_POLICY_TEXT, PolicyFormat};
 
 use crate::errors::{defect, raised};
 
@@ -29,6 +29,18 @@ impl Policy {
     #[new]
     fn from_json(text: &str) -> PyResult<Self> {
         Self::read(text, PolicyFormat::Json)
+    }
+
+    /// A policy of keywords: its data as JSON, which nobody wrote by hand.
+    #[staticmethod]
+    fn of_data(text: &str) -> PyResult<Self> {
+        if text.len() > MAX_POLICY_TEXT {
+            return Self::from_json(text);
+        }
+        let data: serde_json::Value = serde_json::from_str(text).map_err(defect)?;
+        let policy = stockade::Policy::from_deserializer(data);
+        let policy = policy.map_err(|error| raised(error.into()))?;
+        Ok(Self { inner: Arc::new(policy) })
     }
 
     #[staticmethod]

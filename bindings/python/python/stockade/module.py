@@ -161,7 +161,7 @@ class Instance:
         """
         returned, result = self._native.call(name, list(arguments))
         if not returned:
-            raise self._failed()
+            raise self._failed(name)
         return result
 
     def call_bytes(self, name: str, data: bytes) -> bytes:
@@ -174,7 +174,7 @@ class Instance:
         """
         output = self._native.call_bytes(name, data)
         if output is None:
-            raise self._failed()
+            raise self._failed(name)
         return output
 
     @property
@@ -191,13 +191,13 @@ class Instance:
         """Ends the instance from any thread, whatever it is doing."""
         self._native.kill()
 
-    def _failed(self) -> SandboxError:
+    def _failed(self, name: str) -> SandboxError:
         native = self._native.report()
         report = Report(native)
         verdict = report.verdict
         late = verdict.kind == "limit" and verdict.control == "wall_time"
         error = SandboxTimeout if late else SandboxProcessError
-        return error(self._name, native.stdout, native.stderr, report)
+        return error(f"{name} of {self._name}", native.stdout, native.stderr, report)
 
     def __enter__(self) -> Instance:
         return self

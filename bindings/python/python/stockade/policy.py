@@ -269,7 +269,7 @@ def _checked(data: Mapping[str, Any]) -> _native.Policy:
         text = json.dumps(data, allow_nan=False)
     except (TypeError, ValueError) as error:
         raise InvalidPolicy(f"a policy is made of text, numbers, lists and mappings: {error}") from None
-    return _native.Policy(text)
+    return _native.Policy.of_data(text)
 
 
 @lru_cache(maxsize=256)

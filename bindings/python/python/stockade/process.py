@@ -297,6 +297,8 @@ class Popen(Generic[AnyStr]):
         streams = (piped, _sink(stdout), None if stderr == STDOUT else _sink(stderr))
         given = None if piped else descriptor(stdin)
         if isinstance(args, Prepared):
+            if policy is not None or keywords or backend != "auto":
+                raise TypeError("what was prepared has its policy and its backend already")
             self.args = args.args
             self._run = args._native.start(given, streams=streams)
         else:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import html
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any, Dict, List, Optional, Tuple
 
 from . import _native
@@ -12,7 +12,7 @@ from . import _native
 __all__ = ["Enforcement", "Report", "Usage", "Verdict"]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Verdict:
     """Why a run ended. ``kind`` says which of the other fields are there.
 
@@ -36,6 +36,11 @@ class Verdict:
     def success(self) -> bool:
         """Whether the program ended by itself with status 0."""
         return self.kind == "exited" and self.code == 0
+
+    def __repr__(self) -> str:
+        there = ((field.name, getattr(self, field.name)) for field in fields(self))
+        shown = ", ".join(f"{name}={value!r}" for name, value in there if value is not None)
+        return f"Verdict({shown})"
 
     def __str__(self) -> str:
         if self.kind == "exited":

@@ -13,6 +13,13 @@ pub enum PolicyError {
         /// The parser's message.
         detail: String,
     },
+    /// Data that is no text of ours has an unknown key or a value of the wrong type. The detail begins
+    /// with the key.
+    #[error("{detail}")]
+    Entry {
+        /// What is wrong, and where.
+        detail: String,
+    },
     /// The text is larger than any sensible policy.
     #[error("the policy text is {size} bytes long; at most {max} are read")]
     TooLarge {
@@ -54,6 +61,7 @@ impl PolicyError {
             Self::Syntax { .. } => {
                 Some("`stockade policy show FILE` prints a policy with every key".to_owned())
             }
+            Self::Entry { .. } => Some("correct it; nothing was started".to_owned()),
             Self::TooLarge { .. } => {
                 Some("give large files to the sandbox as binds, not as contents".to_owned())
             }

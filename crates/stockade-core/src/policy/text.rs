@@ -1,5 +1,7 @@
 //! Policies as text: TOML and JSON.
 
+use serde::Deserializer;
+
 use super::{Policy, PolicyError};
 
 /// The largest policy text that is read, in bytes. In-memory files count.
@@ -57,6 +59,33 @@ impl Policy {
                 from_json(text).map_err(|detail| PolicyError::Syntax { format: "JSON", detail })?
             }
         };
+        policy.validate()?;
+        Ok(policy)
+    }
+
+    /// Reads a policy from what another format or language holds, and checks every value. The caller
+    /// sees to it that the data is of a sensible size.
+    ///
+    /// # Errors
+    /// [`PolicyError`] naming the unknown key or the senseless value.
+    ///
+    /// ```
+    /// use stockade_core::Policy;
+    /// let data = serde_json::json!({ "limits": { "memory": "64MiB" } });
+    /// let policy = Policy::from_deserializer(data)?;
+    /// assert_eq!(policy.limits.memory, "64MiB".parse().unwrap());
+    /// # Ok::<(), stockade_core::PolicyError>(())
+    /// ```
+    pub fn from_deserializer<'de, D>(data: D) -> Result<Self, PolicyError>
+    where
+        D: Deserializer<'de, Error: std::fmt::Display>,
+    {
+        let policy: Self = serde_path_to_error::deserialize(data).map_err(|error| {
+            let path = error.path().to_string();
+            let detail = error.into_inner().to_string();
+            let detail = if path == "." { detail } else { format!("`{path}`: {detail}") };
+            PolicyError::Entry { detail }
+        })?;
         policy.validate()?;
         Ok(policy)
     }
