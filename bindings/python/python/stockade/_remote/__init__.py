@@ -1,0 +1,1 @@
+"""Python inside a sandbox, and the channel to it: what executors and sessions share."""
