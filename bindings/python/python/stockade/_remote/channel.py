@@ -248,6 +248,14 @@ class Tail:
             del self._kept[: -self._limit]
         return bool(part)
 
+    def settle(self) -> None:
+        """Take all that is there, unless it comes faster than it can be read."""
+        poll = select.poll()
+        poll.register(self.fd, select.POLLIN)
+        for _ in range(32):
+            if not poll.poll(0) or not self.drain():
+                return
+
     def take(self) -> str:
         """The text kept so far, which is then forgotten; says how much came before it."""
         kept = bytes(self._kept[-self._limit :])

@@ -1,0 +1,451 @@
+"""Python functions in sandboxes: an executor of the standard library's shape, and a decorator."""
+
+from __future__ import annotations
+
+import functools
+import os
+import sys
+import threading
+import types
+import weakref
+from concurrent.futures import Executor, Future, InvalidStateError, ThreadPoolExecutor
+from typing import TYPE_CHECKING, Any, Callable, Dict, Generic, Iterable, Iterator, Optional, Tuple, TypeVar, Union, overload
+
+from ._remote.faults import BrokenSandboxExecutor, RemoteError, ResultError, WorkerLost
+from ._remote.interpreter import Interpreter
+from ._remote.payload import Packer
+from ._remote.pool import Pool
+from ._remote.results import check_format
+from ._remote.worker import MODULES, Call, Start, StartFailed, Worker
+from .errors import SandboxError, SetupError
+
+if TYPE_CHECKING:
+    from typing_extensions import ParamSpec, Self
+
+    from .policy import Policy
+
+    P = ParamSpec("P")
+else:
+    P = TypeVar("P")
+R = TypeVar("R")
+T = TypeVar("T")
+
+__all__ = [
+    "BrokenSandboxExecutor",
+    "RemoteError",
+    "ResultError",
+    "SandboxExecutor",
+    "SandboxFuture",
+    "SandboxedFunction",
+    "WorkerLost",
+    "sandboxed",
+]
+
+_MEMORY = "512MiB"
+
+# One thread for each, as calls are what is done in parallel. A library that starts one for every
+# processor would also meet the limit on processes on a large machine.
+_THREADS = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
+
+
+class SandboxFuture(Future[T] if TYPE_CHECKING else Future):
+    """The future of a call in a sandbox.
+
+    Unlike others, it can be cancelled while it runs: the sandbox is then killed. ``output`` is what the
+    function printed, once it is done; at most the last 64 KiB.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.output = ""
+        self._begun = False
+        self._worker: Optional[Worker] = None
+        self._attaching = threading.Lock()
+
+    def cancel(self) -> bool:
+        """Cancel the call, running or not; False if it is done already."""
+        # To the base class a running call is a pending one, which it lets be cancelled.
+        cancelled = super().cancel()
+        if cancelled:
+            with self._attaching:
+                if self._worker is not None:
+                    self._worker.kill()
+        return cancelled
+
+    def running(self) -> bool:
+        """Whether the call has begun and is not done."""
+        return self._begun and not self.done()
+
+    def _attach(self, worker: Worker) -> None:
+        with self._attaching:
+            self._worker = worker
+            self._begun = True
+            if self.cancelled():
+                worker.kill()
+
+    def _detach(self, output: str) -> None:
+        with self._attaching:
+            self._worker = None
+            self.output = output
+
+    def _settle(self, value: Any, error: Optional[BaseException]) -> None:
+        try:
+            if error is None:
+                self.set_result(value)
+            else:
+                self.set_exception(error)
+        except InvalidStateError:
+            # Cancelled meanwhile: those who wait for it are told now, when the sandbox is gone.
+            self.set_running_or_notify_cancel()
+
+
+class SandboxExecutor(Executor):
+    """Runs Python functions in sandboxes, as a `concurrent.futures.Executor`.
+
+    Function and arguments go in by cloudpickle; the result comes back in a format that cannot run code;
+    nothing that a sandbox wrote is ever unpickled.
+
+    Parameters
+    ----------
+    max_workers
+        Sandboxes that run at once; as many as there are processors by default.
+    warm
+        Interpreters that wait, started and in their sandbox, for a call each. They are started after the
+        first call and whenever one is used, in the background. A call that finds one takes a millisecond
+        or two, one that does not has to start Python.
+    preload
+        Names of modules that every interpreter imports before it waits.
+    paths
+        Directories of yours that functions import from. They are bound read-only. Without, the sandbox
+        sees the interpreter and installed packages; functions and classes from elsewhere go by value.
+    returns
+        What the result comes back as:
+
+        ``"json"``
+            None, bool, int (up to 4,300 digits), float, str, list, and dict with keys that are str.
+            Tuples come back as lists, and instances of their subclasses as the plain types. NaN and
+            infinities stay what they are.
+        ``"msgpack"``
+            the same with bytes, also as keys; int of 64 bits. Needs ``msgpack``.
+        ``"bytes"``
+            bytes, bytearray or memoryview, as bytes.
+        ``"numpy"``
+            an array or scalar of bool, int, float, complex, datetime64 or timedelta64. Needs ``numpy``.
+        ``"arrow"``
+            a ``pyarrow.Table``; given one, or a data frame that has the Arrow interface. Needs
+            ``pyarrow`` 14.0.1. Tables with extension types are refused.
+
+        What does not fit is a `ResultError` that names the type and what to do.
+    timeout
+        Seconds for one call, from when the function is handed in to the result; then the sandbox is
+        killed and `SandboxTimeout` raised. By default the policy's ``wall_time``, which is 30 s.
+    result_limit, payload_limit
+        Bytes of one result as it is sent, 16 MiB by default, and of one pickled call, 64 MiB. A result of
+        JSON or msgpack can take many times its size in memory.
+    max_tasks_per_child
+        Calls that one sandbox answers. By default 1: a call cannot influence the next. With more, or None
+        for any number, a function can leave behind what answers for the next one.
+    initializer, initargs
+        A function that every interpreter calls before it waits.
+    policy, **limits
+        The sandbox's policy, and what of it is to be different, as for `stockade.run`. By default
+        ``memory`` is 512 MiB. ``cpu_time`` counts from the start of the interpreter, over all calls of a
+        sandbox.
+
+    Raises what `stockade.prepare` raises, `ImportError` without cloudpickle, and `ValueError`.
+
+    >>> with SandboxExecutor() as executor:        # doctest: +SKIP
+    ...     list(executor.map(pow, [2, 3], [10, 10]))
+    [1024, 59049]
+    """
+
+    def __init__(
+        self,
+        max_workers: Optional[int] = None,
+        *,
+        warm: int = 1,
+        preload: Iterable[str] = (),
+        paths: Iterable[Union[str, os.PathLike[str]]] = (),
+        returns: str = "json",
+        timeout: Optional[float] = None,
+        result_limit: int = 16 << 20,
+        payload_limit: int = 64 << 20,
+        max_tasks_per_child: Optional[int] = 1,
+        initializer: Optional[Callable[..., object]] = None,
+        initargs: Tuple[Any, ...] = (),
+        policy: Optional[Policy] = None,
+        **limits: Any,
+    ) -> None:
+        check_format(returns)
+        _check_counts(max_workers, warm, max_tasks_per_child)
+        interpreter = Interpreter.current(paths)
+        self._packer = Packer(interpreter, payload_limit)
+        self._returns = returns
+        self._result_limit = min(result_limit, (1 << 32) - 1)
+        room, wall_time = _room(interpreter, policy, limits)
+        self._timeout = wall_time if timeout is None else timeout
+        args, program = interpreter.boot(*MODULES)
+        start = b"" if initializer is None else self._packer.pack(initializer, initargs, None)
+        self._pool = Pool(Start(_prepare(args, room), program, tuple(preload), start), warm, max_tasks_per_child)
+        self._max_workers = max_workers or _processors()
+        self._threads = ThreadPoolExecutor(self._max_workers, "stockade-calls")
+        self._broken: Optional[SandboxError] = None
+        self._process = os.getpid()
+        self._lock = threading.Lock()
+        self._pending = 0
+        self._closed = False
+        # An executor that is forgotten takes its workers with it.
+        weakref.finalize(self, self._pool.close, False)
+
+    def submit(self, fn: Callable[..., T], /, *args: Any, **kwargs: Any) -> SandboxFuture[T]:
+        """Run ``fn(*args, **kwargs)`` in a sandbox; the future of what it returns.
+
+        What cannot be pickled is an exception of the future. Raises `BrokenSandboxExecutor`, and
+        `RuntimeError` after `shutdown` or in a forked process.
+        """
+        self._check()
+        future: SandboxFuture[T] = SandboxFuture()
+        try:
+            payload = self._packer.pack(fn, args, kwargs)
+        except Exception as error:
+            future.set_exception(error)
+            return future
+        self._enter()
+        try:
+            queued = self._threads.submit(self._work, future, payload)
+        except BaseException:
+            self._leave()
+            raise
+        queued.add_done_callback(functools.partial(self._unqueued, future))
+        future.add_done_callback(lambda done: done.cancelled() and queued.cancel())
+        return future
+
+    def call(self, fn: Callable[..., T], /, *args: Any, **kwargs: Any) -> T:
+        """Run ``fn(*args, **kwargs)`` in a sandbox, from this thread, and return what it returns.
+
+        Faster than ``submit(...).result()``, as no other thread is in between; not counted in
+        ``max_workers``. Ctrl-C kills the sandbox.
+        """
+        self._check()
+        payload = self._packer.pack(fn, args, kwargs)
+        self._enter()
+        try:
+            return self._serve(payload, None)  # type: ignore[no-any-return]
+        finally:
+            self._leave()
+
+    def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
+        """Take no more calls; see `concurrent.futures.Executor.shutdown`.
+
+        Calls that run are finished. ``cancel_futures`` cancels those that have not begun.
+        """
+        if self._process != os.getpid():
+            return
+        with self._lock:
+            self._closed = True
+            idle = not self._pending
+        if idle:
+            self._pool.close(wait)
+        self._threads.shutdown(wait=wait, cancel_futures=cancel_futures)
+        if wait:
+            self._pool.close()
+
+    def __repr__(self) -> str:
+        state = "broken" if self._broken else "shut down" if self._closed else f"{self._pool.waiting()} waiting"
+        return f"<SandboxExecutor max_workers={self._max_workers} returns={self._returns!r}: {state}>"
+
+    def __reduce__(self) -> Any:
+        raise TypeError("a SandboxExecutor holds sandboxes and cannot be pickled; make one where it is used")
+
+    def _check(self) -> None:
+        if self._process != os.getpid():
+            raise RuntimeError("this SandboxExecutor belongs to the process that was forked; make a new one")
+        broken = self._broken
+        if broken is not None:
+            raise BrokenSandboxExecutor(f"no worker can be started: {broken}") from broken
+
+    def _enter(self) -> None:
+        with self._lock:
+            if self._closed:
+                raise RuntimeError("cannot schedule new futures after shutdown")
+            self._pending += 1
+
+    def _leave(self) -> None:
+        with self._lock:
+            self._pending -= 1
+            last = self._closed and not self._pending
+        if last:
+            self._pool.close(wait=False)
+
+    def _unqueued(self, future: SandboxFuture[Any], queued: Future[None]) -> None:
+        if queued.cancelled():
+            future.cancel()
+            future.set_running_or_notify_cancel()
+            self._leave()
+
+    def _work(self, future: SandboxFuture[Any], payload: bytes) -> None:
+        value, failure = None, None
+        try:
+            if not future.cancelled():
+                value = self._serve(payload, future)
+        except BaseException as error:
+            failure = error
+        self._leave()
+        future._settle(value, failure)
+
+    def _serve(self, payload: bytes, future: Optional[SandboxFuture[Any]]) -> Any:
+        worker = self._take()
+        sound = False
+        try:
+            if future is not None:
+                future._attach(worker)
+            value = worker.call(Call(payload, self._returns, self._result_limit, self._timeout))
+            sound = True
+            return value
+        except (RemoteError, ResultError):
+            sound = True
+            raise
+        finally:
+            if future is not None:
+                future._detach(worker.output)
+            self._pool.give_back(worker, sound)
+
+    def _take(self) -> Worker:
+        self._check()
+        try:
+            return self._pool.take()
+        except StartFailed as failed:
+            self._broken = failed.cause
+        except SetupError as error:
+            self._broken = error
+        self._check()
+        raise AssertionError("a broken executor raises")
+
+
+class SandboxedFunction(Generic[P, R]):
+    """A function that runs in a sandbox when it is called; what `sandboxed` makes."""
+
+    def __init__(self, function: Callable[P, R], options: Dict[str, Any]) -> None:
+        functools.update_wrapper(self, function)
+        self.local = function
+        """The function itself, to be called without a sandbox."""
+        self._options = options
+        self._made: Optional[SandboxExecutor] = None
+        self._lock = threading.Lock()
+        self._process = os.getpid()
+
+    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
+        """Run it in a sandbox, and return what it returns."""
+        return self.executor.call(self.local, *args, **kwargs)
+
+    def submit(self, *args: P.args, **kwargs: P.kwargs) -> SandboxFuture[R]:
+        """Run it in a sandbox, and return a future."""
+        return self.executor.submit(self.local, *args, **kwargs)
+
+    def map(self, *iterables: Iterable[Any], timeout: Optional[float] = None) -> Iterator[R]:
+        """The results for each item, in order, a sandbox for each; as `concurrent.futures.Executor.map`."""
+        return self.executor.map(self.local, *iterables, timeout=timeout)
+
+    @property
+    def executor(self) -> SandboxExecutor:
+        """The executor of this function, made at the first use."""
+        if self._process != os.getpid():
+            # Forked: the lock may be held by a thread that does not exist here.
+            self._lock, self._made, self._process = threading.Lock(), None, os.getpid()
+        with self._lock:
+            if self._made is None:
+                self._made = SandboxExecutor(**self._options)
+            return self._made
+
+    @overload
+    def __get__(self, instance: None, owner: type) -> Self: ...
+    @overload
+    def __get__(self, instance: object, owner: type) -> Callable[..., R]: ...
+    def __get__(self, instance: Any, owner: type) -> Any:
+        return self if instance is None else types.MethodType(self, instance)
+
+    def __repr__(self) -> str:
+        return f"<sandboxed {self.local!r}>"
+
+    def __reduce__(self) -> Any:
+        module, name = self.local.__module__, self.local.__qualname__
+        found: Any = sys.modules.get(module)
+        for part in name.split("."):
+            found = getattr(found, part, None)
+        if found is self and module != "__main__":
+            return name
+        return _restore, (self.local, self._options)
+
+    @staticmethod
+    def __stockade_local__(sandboxed: SandboxedFunction[Any, Any]) -> Callable[..., Any]:
+        return sandboxed.local
+
+
+def _restore(function: Callable[P, R], options: Dict[str, Any]) -> SandboxedFunction[P, R]:
+    return SandboxedFunction(function, options)
+
+
+@overload
+def sandboxed(function: Callable[P, R], /) -> SandboxedFunction[P, R]: ...
+@overload
+def sandboxed(**options: Any) -> Callable[[Callable[P, R]], SandboxedFunction[P, R]]: ...
+def sandboxed(function: Optional[Callable[..., Any]] = None, /, **options: Any) -> Any:
+    """Make a function run in a sandbox whenever it is called.
+
+    ``options`` are those of `SandboxExecutor`. The function has ``local`` (itself, without a sandbox),
+    ``submit`` and ``map``. It keeps its name, documentation and signature, and can be pickled. Inside a
+    sandbox, one sandboxed function that calls another or itself calls it as it is.
+
+    >>> @sandboxed(memory="256MiB", timeout=5)
+    ... def double(x: int) -> int:
+    ...     return 2 * x
+    >>> double.local(4)
+    8
+    >>> double(4)                                  # doctest: +SKIP
+    8
+    """
+    if function is None:
+        return functools.partial(SandboxedFunction, options=options)
+    return SandboxedFunction(function, options)
+
+
+def _check_counts(max_workers: Optional[int], warm: int, tasks: Optional[int]) -> None:
+    if max_workers is not None and max_workers < 1:
+        raise ValueError("max_workers must be at least 1")
+    if warm < 0:
+        raise ValueError("warm must not be negative")
+    if tasks is not None and tasks < 1:
+        raise ValueError("max_tasks_per_child must be at least 1, or None")
+
+
+def _processors() -> int:
+    return len(os.sched_getaffinity(0))
+
+
+def _prepare(args: Any, policy: Policy) -> Any:
+    from . import prepare
+
+    return prepare(args, policy=policy)
+
+
+def _room(
+    interpreter: Interpreter, policy: Optional[Policy], limits: Dict[str, Any]
+) -> Tuple[Policy, Optional[float]]:
+    """The policy of a worker, and the seconds that one call may take."""
+    from .policy import Policy
+
+    if policy is None:
+        policy = Policy(**{"memory": _MEMORY, **limits})
+    elif limits:
+        policy = policy.replace(**limits)
+    asked = policy.to_dict()
+    wall_time = asked["limits"]["wall_time"]
+    room = policy.replace(
+        mounts=[*asked["filesystem"]["mounts"], *interpreter.mounts],
+        env={**_THREADS, **interpreter.environment, **asked["process"]["env"]},
+        # The sandbox waits for its call, and each call's time is bounded from outside.
+        wall_time="unlimited",
+        # Every message is bounded by itself.
+        output="unlimited",
+    )
+    return room, None if wall_time == "unlimited" else float(wall_time)
