@@ -8,10 +8,11 @@ import sys
 import threading
 import types
 import weakref
-from concurrent.futures import Executor, Future, InvalidStateError, ThreadPoolExecutor
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, Callable, Dict, Generic, Iterable, Iterator, Optional, Tuple, TypeVar, Union, overload
 
 from ._remote.faults import BrokenSandboxExecutor, RemoteError, ResultError, WorkerLost
+from ._remote.future import SandboxFuture
 from ._remote.interpreter import Interpreter
 from ._remote.payload import Packer
 from ._remote.pool import Pool
@@ -46,57 +47,6 @@ _MEMORY = "512MiB"
 # One thread for each, as calls are what is done in parallel. A library that starts one for every
 # processor would also meet the limit on processes on a large machine.
 _THREADS = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
-
-
-class SandboxFuture(Future[T] if TYPE_CHECKING else Future):
-    """The future of a call in a sandbox.
-
-    Unlike others, it can be cancelled while it runs: the sandbox is then killed. ``output`` is what the
-    function printed, once it is done; at most the last 64 KiB.
-    """
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.output = ""
-        self._begun = False
-        self._worker: Optional[Worker] = None
-        self._attaching = threading.Lock()
-
-    def cancel(self) -> bool:
-        """Cancel the call, running or not; False if it is done already."""
-        # To the base class a running call is a pending one, which it lets be cancelled.
-        cancelled = super().cancel()
-        if cancelled:
-            with self._attaching:
-                if self._worker is not None:
-                    self._worker.kill()
-        return cancelled
-
-    def running(self) -> bool:
-        """Whether the call has begun and is not done."""
-        return self._begun and not self.done()
-
-    def _attach(self, worker: Worker) -> None:
-        with self._attaching:
-            self._worker = worker
-            self._begun = True
-            if self.cancelled():
-                worker.kill()
-
-    def _detach(self, output: str) -> None:
-        with self._attaching:
-            self._worker = None
-            self.output = output
-
-    def _settle(self, value: Any, error: Optional[BaseException]) -> None:
-        try:
-            if error is None:
-                self.set_result(value)
-            else:
-                self.set_exception(error)
-        except InvalidStateError:
-            # Cancelled meanwhile: those who wait for it are told now, when the sandbox is gone.
-            self.set_running_or_notify_cancel()
 
 
 class SandboxExecutor(Executor):
@@ -182,7 +132,7 @@ class SandboxExecutor(Executor):
         self._packer = Packer(interpreter, payload_limit)
         self._returns = returns
         self._result_limit = min(result_limit, (1 << 32) - 1)
-        room, wall_time = _room(interpreter, policy, limits)
+        room, wall_time = interpreter.furnish(_policy(policy, limits), _THREADS)
         self._timeout = wall_time if timeout is None else timeout
         args, program = interpreter.boot(*MODULES)
         start = b"" if initializer is None else self._packer.pack(initializer, initargs, None)
@@ -291,14 +241,14 @@ class SandboxExecutor(Executor):
         except BaseException as error:
             failure = error
         self._leave()
-        future._settle(value, failure)
+        future.settle(value, failure)
 
     def _serve(self, payload: bytes, future: Optional[SandboxFuture[Any]]) -> Any:
         worker = self._take()
         sound = False
         try:
             if future is not None:
-                future._attach(worker)
+                future.attach(worker)
             value = worker.call(Call(payload, self._returns, self._result_limit, self._timeout))
             sound = True
             return value
@@ -307,7 +257,7 @@ class SandboxExecutor(Executor):
             raise
         finally:
             if future is not None:
-                future._detach(worker.output)
+                future.detach(worker.output)
             self._pool.give_back(worker, sound)
 
     def _take(self) -> Worker:
@@ -428,24 +378,9 @@ def _prepare(args: Any, policy: Policy) -> Any:
     return prepare(args, policy=policy)
 
 
-def _room(
-    interpreter: Interpreter, policy: Optional[Policy], limits: Dict[str, Any]
-) -> Tuple[Policy, Optional[float]]:
-    """The policy of a worker, and the seconds that one call may take."""
+def _policy(policy: Optional[Policy], limits: Dict[str, Any]) -> Policy:
     from .policy import Policy
 
     if policy is None:
-        policy = Policy(**{"memory": _MEMORY, **limits})
-    elif limits:
-        policy = policy.replace(**limits)
-    asked = policy.to_dict()
-    wall_time = asked["limits"]["wall_time"]
-    room = policy.replace(
-        mounts=[*asked["filesystem"]["mounts"], *interpreter.mounts],
-        env={**_THREADS, **interpreter.environment, **asked["process"]["env"]},
-        # The sandbox waits for its call, and each call's time is bounded from outside.
-        wall_time="unlimited",
-        # Every message is bounded by itself.
-        output="unlimited",
-    )
-    return room, None if wall_time == "unlimited" else float(wall_time)
+        return Policy(**{"memory": _MEMORY, **limits})
+    return policy.replace(**limits) if limits else policy

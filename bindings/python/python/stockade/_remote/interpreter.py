@@ -8,8 +8,11 @@ import os
 import site
 import sys
 from dataclasses import dataclass
-from types import ModuleType
-from typing import Any, Dict, Iterable, List, Mapping, Optional, Tuple
+from types import MappingProxyType, ModuleType
+from typing import TYPE_CHECKING, Any, Dict, Iterable, List, Mapping, Optional, Tuple
+
+if TYPE_CHECKING:
+    from ..policy import Policy
 
 _SYSTEM = ("/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32")
 """What the base "system" of a policy shows of the host."""
@@ -86,6 +89,30 @@ class Interpreter:
         program = _program(modules)
         code = _BOOT.format(paths=list(self.paths), size=len(program))
         return [self.executable, *_FLAGS, "-c", code], program
+
+    def furnish(
+        self, policy: Policy, environment: Mapping[str, str] = MappingProxyType({})
+    ) -> Tuple[Policy, Optional[float]]:
+        """The policy with what the interpreter needs, and the seconds it gave as ``wall_time``.
+
+        The policy that is returned bounds neither the time, since an interpreter waits for its work,
+        nor the output, since the host bounds every message: both are the caller's to do. ``environment``
+        are defaults beneath the policy's own variables. Raises `InvalidPolicy` for a base without the
+        system's directories.
+        """
+        from ..errors import InvalidPolicy
+
+        asked = policy.to_dict()
+        if asked["filesystem"]["base"] != "system":
+            raise InvalidPolicy('the Python of this environment needs the base "system"')
+        wall_time = asked["limits"]["wall_time"]
+        room = policy.replace(
+            mounts=[*asked["filesystem"]["mounts"], *self.mounts],
+            env={**environment, **self.environment, **asked["process"]["env"]},
+            wall_time="unlimited",
+            output="unlimited",
+        )
+        return room, None if wall_time == "unlimited" else float(wall_time)
 
     def sees(self, path: str) -> bool:
         """Whether a file of the host can be read inside, at the same path."""

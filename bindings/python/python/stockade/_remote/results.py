@@ -80,7 +80,8 @@ def _numpy(frame: Frame) -> Any:
     if kind == "|b1" and count and max(frame.body) > 1:
         # numpy takes for granted that a bool is 0 or 1.
         raise Malformed("an array of booleans that are none")
-    array = numpy.ndarray(shape, dtype, buffer=frame.body if count else None, order=order)  # type: ignore[call-overload, unused-ignore]
+    buffer = frame.body if count else None
+    array: Any = numpy.ndarray(shape, dtype, buffer=buffer, order="F" if order == "F" else "C")
     return array[()] if scalar else array
 
 
@@ -94,9 +95,12 @@ def _arrow(frame: Frame) -> Any:
         # The classes that read those are code of others, and read what the guest wrote.
         raise Malformed("a table with an extension type")
     _plain_batches(memoryview(frame.body))
-    with pyarrow.ipc.open_stream(pyarrow.py_buffer(frame.body)) as reader:
-        table = reader.read_all()
-    table.validate(full=True)
+    try:
+        with pyarrow.ipc.open_stream(pyarrow.py_buffer(frame.body)) as reader:
+            table = reader.read_all()
+        table.validate(full=True)
+    except (pyarrow.ArrowException, OSError) as error:
+        raise ValueError(str(error)) from error
     return table
 
 

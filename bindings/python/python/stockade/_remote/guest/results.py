@@ -19,6 +19,7 @@ _FIXES = {
     "datetime.date": "return .isoformat()",
     "datetime.datetime": "return .isoformat()",
     "decimal.Decimal": "return str(...)",
+    "int": "return whole numbers of 64 bits, or text",
     "frozenset": "return sorted(...)",
     "generator": "return list(...)",
     "numpy.ndarray": 'ask for returns="numpy", or return .tolist()',
