@@ -10,6 +10,8 @@ mechanism enforced each limit. Native programs run behind Linux namespaces, modu
 engine; there is no daemon and no image to build, and it works as root and as an ordinary user.
 """
 
+from typing import TYPE_CHECKING, Any
+
 from ._native import VERSION as __version__
 from .aio import Process, arun, create_sandboxed_exec
 from .diagnosis import Benchmark, Doctor, bench, doctor
@@ -33,11 +35,27 @@ from .process import DEVNULL, PIPE, STDOUT, Completed, Popen, run
 from .report import Enforcement, Report, Usage, Verdict
 from .sandbox import Plan, Prepared, Sandbox, prepare
 
+if TYPE_CHECKING:
+    from .executor import (
+        BrokenSandboxExecutor,
+        CallTimeout,
+        LimitReached,
+        RemoteError,
+        ResultError,
+        SandboxedFunction,
+        SandboxExecutor,
+        SandboxFuture,
+        WorkerLost,
+        sandboxed,
+    )
+
 __all__ = [
     "DEVNULL",
     "PIPE",
     "STDOUT",
     "Benchmark",
+    "BrokenSandboxExecutor",
+    "CallTimeout",
     "Completed",
     "Doctor",
     "Enforcement",
@@ -46,6 +64,7 @@ __all__ = [
     "InternalError",
     "InvalidPolicy",
     "IoError",
+    "LimitReached",
     "Module",
     "NotFound",
     "PermissionDenied",
@@ -54,16 +73,22 @@ __all__ = [
     "Popen",
     "Prepared",
     "Process",
+    "RemoteError",
     "Report",
+    "ResultError",
     "Sandbox",
     "SandboxError",
+    "SandboxExecutor",
+    "SandboxFuture",
     "SandboxProcessError",
     "SandboxTimeout",
+    "SandboxedFunction",
     "SetupError",
     "Unmet",
     "Unsupported",
     "Usage",
     "Verdict",
+    "WorkerLost",
     "__version__",
     "arun",
     "bench",
@@ -71,5 +96,29 @@ __all__ = [
     "doctor",
     "prepare",
     "run",
+    "sandboxed",
     "uses_memory",
 ]
+
+#: What is imported when it is first asked for, and from where.
+_LAZY = {
+    "BrokenSandboxExecutor": "executor",
+    "CallTimeout": "executor",
+    "LimitReached": "executor",
+    "RemoteError": "executor",
+    "ResultError": "executor",
+    "SandboxExecutor": "executor",
+    "SandboxFuture": "executor",
+    "SandboxedFunction": "executor",
+    "WorkerLost": "executor",
+    "sandboxed": "executor",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _LAZY:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from importlib import import_module
+
+    value = globals()[name] = getattr(import_module(f".{_LAZY[name]}", __name__), name)
+    return value

@@ -11,14 +11,24 @@ import weakref
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, Callable, Dict, Generic, Iterable, Iterator, Optional, Tuple, TypeVar, Union, overload
 
-from ._remote.faults import BrokenSandboxExecutor, RemoteError, ResultError, WorkerLost
+from ._remote.faults import (
+    BrokenSandboxExecutor,
+    CallTimeout,
+    LimitReached,
+    RemoteError,
+    ResultError,
+    WorkerLost,
+)
 from ._remote.future import SandboxFuture
 from ._remote.interpreter import Interpreter
 from ._remote.payload import Packer
 from ._remote.pool import Pool
 from ._remote.results import check_format
 from ._remote.worker import MODULES, Call, Start, StartFailed, Worker
+from ._remote.units import size
 from .errors import SandboxError, SetupError
+from .policy import policy_of
+from .sandbox import prepare
 
 if TYPE_CHECKING:
     from typing_extensions import ParamSpec, Self
@@ -33,6 +43,8 @@ T = TypeVar("T")
 
 __all__ = [
     "BrokenSandboxExecutor",
+    "CallTimeout",
+    "LimitReached",
     "RemoteError",
     "ResultError",
     "SandboxExecutor",
@@ -86,9 +98,6 @@ class SandboxExecutor(Executor):
             ``pyarrow`` 14.0.1. Tables with extension types are refused.
 
         What does not fit is a `ResultError` that names the type and what to do.
-    timeout
-        Seconds for one call, from when the function is handed in to the result; then the sandbox is
-        killed and `SandboxTimeout` raised. By default the policy's ``wall_time``, which is 30 s.
     result_limit, payload_limit
         Bytes of one result as it is sent, 16 MiB by default, and of one pickled call, 64 MiB. A result of
         JSON or msgpack can take many times its size in memory.
@@ -99,8 +108,12 @@ class SandboxExecutor(Executor):
         A function that every interpreter calls before it waits.
     policy, **limits
         The sandbox's policy, and what of it is to be different, as for `stockade.run`. By default
-        ``memory`` is 512 MiB. ``cpu_time`` counts from the start of the interpreter, over all calls of a
-        sandbox.
+        ``memory`` is 512 MiB. ``wall_time``, or ``timeout``, is for one call, from when the function is
+        handed to a started interpreter; it is 30 s by default, and past it the sandbox is killed and
+        `CallTimeout` raised, a `SandboxTimeout`. ``cpu_time`` and all else counts for the sandbox, from
+        the start of its interpreter. A limit that ends a call raises `LimitReached`, a
+        `SandboxProcessError` with the report and its verdict. ``output`` is not used: of what is printed
+        the last 64 KiB are kept.
 
     Raises what `stockade.prepare` raises, `ImportError` without cloudpickle, and `ValueError`.
 
@@ -117,9 +130,8 @@ class SandboxExecutor(Executor):
         preload: Iterable[str] = (),
         paths: Iterable[Union[str, os.PathLike[str]]] = (),
         returns: str = "json",
-        timeout: Optional[float] = None,
-        result_limit: int = 16 << 20,
-        payload_limit: int = 64 << 20,
+        result_limit: Union[int, str] = "16MiB",
+        payload_limit: Union[int, str] = "64MiB",
         max_tasks_per_child: Optional[int] = 1,
         initializer: Optional[Callable[..., object]] = None,
         initargs: Tuple[Any, ...] = (),
@@ -129,14 +141,15 @@ class SandboxExecutor(Executor):
         check_format(returns)
         _check_counts(max_workers, warm, max_tasks_per_child)
         interpreter = Interpreter.current(paths)
-        self._packer = Packer(interpreter, payload_limit)
+        self._packer = Packer(interpreter, size(payload_limit, "payload_limit"))
         self._returns = returns
-        self._result_limit = min(result_limit, (1 << 32) - 1)
-        room, wall_time = interpreter.furnish(_policy(policy, limits), _THREADS)
-        self._timeout = wall_time if timeout is None else timeout
+        self._result_limit = min(size(result_limit, "result_limit"), (1 << 32) - 1)
+        if policy is None:
+            limits.setdefault("memory", _MEMORY)
+        room, self._timeout = interpreter.furnish(policy_of(policy, limits), _THREADS)
         args, program = interpreter.boot(*MODULES)
         start = b"" if initializer is None else self._packer.pack(initializer, initargs, None)
-        self._pool = Pool(Start(_prepare(args, room), program, tuple(preload), start), warm, max_tasks_per_child)
+        self._pool = Pool(Start(prepare(args, backend="namespace", policy=room), program, tuple(preload), start), warm, max_tasks_per_child)
         self._max_workers = max_workers or _processors()
         self._threads = ThreadPoolExecutor(self._max_workers, "stockade-calls")
         self._broken: Optional[SandboxError] = None
@@ -370,17 +383,3 @@ def _check_counts(max_workers: Optional[int], warm: int, tasks: Optional[int]) -
 
 def _processors() -> int:
     return len(os.sched_getaffinity(0))
-
-
-def _prepare(args: Any, policy: Policy) -> Any:
-    from . import prepare
-
-    return prepare(args, policy=policy)
-
-
-def _policy(policy: Optional[Policy], limits: Dict[str, Any]) -> Policy:
-    from .policy import Policy
-
-    if policy is None:
-        return Policy(**{"memory": _MEMORY, **limits})
-    return policy.replace(**limits) if limits else policy

@@ -78,7 +78,7 @@ class Channel:
     def __init__(self, reading: int, writing: int, *, body_limit: int, header_limit: int = HEADER_LIMIT) -> None:
         os.set_blocking(reading, False)
         os.set_blocking(writing, False)
-        self._reading = reading
+        self.reading = reading
         self._writing = writing
         self.body_limit = body_limit
         self.header_limit = header_limit
@@ -136,10 +136,19 @@ class Channel:
         header = decode_header(self._read(head, deadline, watch))
         return Frame(header, self._read(body, deadline, watch))
 
+    def discard(self) -> bool:
+        """Drop what the guest says, at most 64 KiB; False at the end."""
+        try:
+            return bool(os.read(self.reading, _CHUNK))
+        except BlockingIOError:
+            return True
+        except OSError:
+            return False
+
     def quiet(self) -> bool:
         """Whether the guest has neither spoken nor gone since the last frame."""
         poll = select.poll()
-        poll.register(self._reading, select.POLLIN)
+        poll.register(self.reading, select.POLLIN)
         return not poll.poll(0)
 
     def _read(self, size: int, deadline: Optional[float], watch: Optional[Watch]) -> bytearray:
@@ -149,9 +158,9 @@ class Channel:
             if deadline is not None and time.monotonic() >= deadline:
                 raise DeadlinePassed("the guest did not answer in time")
             try:
-                part = os.read(self._reading, min(size - len(data), _CHUNK))
+                part = os.read(self.reading, min(size - len(data), _CHUNK))
             except BlockingIOError:
-                _wait(self._reading, select.POLLIN, deadline, watch)
+                _wait(self.reading, select.POLLIN, deadline, watch)
                 continue
             if not part:
                 raise ChannelClosed("the guest has closed its end")
@@ -248,12 +257,19 @@ class Tail:
             del self._kept[: -self._limit]
         return bool(part)
 
-    def settle(self) -> None:
-        """Take all that is there, unless it comes faster than it can be read."""
+    def finish(self, mark: bytes, seconds: float) -> None:
+        """Read up to ``mark``, which the guest writes after all else, for this long at most."""
+        deadline = time.monotonic() + seconds
         poll = select.poll()
         poll.register(self.fd, select.POLLIN)
-        for _ in range(32):
-            if not poll.poll(0) or not self.drain():
+        while True:
+            at = self._kept.rfind(mark)
+            if at >= 0:
+                del self._kept[at : at + len(mark)]
+                self._total -= len(mark)
+                return
+            left = deadline - time.monotonic()
+            if left <= 0 or not poll.poll(left * 1000 + 1) or not self.drain():
                 return
 
     def take(self) -> str:

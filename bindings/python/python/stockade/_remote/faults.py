@@ -6,7 +6,7 @@ import re
 from concurrent.futures import BrokenExecutor
 from typing import TYPE_CHECKING, Any, Optional, Tuple
 
-from ..errors import SandboxError
+from ..errors import SandboxError, SandboxProcessError, SandboxTimeout
 
 if TYPE_CHECKING:
     from ..report import Report, Verdict
@@ -39,7 +39,7 @@ class RemoteError(SandboxError):
         self.hint = hint
 
     def __str__(self) -> str:
-        text = f"{self.type_name}: {self.message}" if self.message else self.type_name
+        text = super().__str__()
         return f"{text}\n\n{self.traceback}" if self.traceback else text
 
     def __reduce__(self) -> Tuple[Any, ...]:
@@ -59,10 +59,37 @@ class ResultError(SandboxError, TypeError):
         self.hint = hint
 
     def __str__(self) -> str:
-        return f"{self.message} ({self.hint})" if self.hint else self.message
+        return f"{self.message}: {self.hint}" if self.hint else self.message
 
     def __reduce__(self) -> Tuple[Any, ...]:
         return type(self), (self.message, self.type_name, self.hint)
+
+
+class CallTimeout(SandboxTimeout):
+    """A call that took longer than its ``timeout``; the sandbox was killed. ``output`` is what it had printed."""
+
+    def __init__(self, seconds: float, output: str, report: Report) -> None:
+        super().__init__("a function in a sandbox", output, None, report)
+        self.timeout = seconds
+
+    def __str__(self) -> str:
+        return f"the function took longer than {self.timeout:g} s"
+
+    def __reduce__(self) -> Tuple[Any, ...]:
+        return type(self), (self.timeout, self.output, self.report)
+
+
+class LimitReached(SandboxProcessError):
+    """A call in which the sandbox reached a limit, or was stopped for a forbidden act: see ``verdict``."""
+
+    def __init__(self, output: str, report: Report) -> None:
+        super().__init__("a function in a sandbox", output, None, report)
+
+    def __reduce__(self) -> Tuple[Any, ...]:
+        return type(self), (self.output, self.report)
+
+    def __str__(self) -> str:
+        return f"the function was {self.verdict}"
 
 
 class WorkerLost(SandboxError, BrokenExecutor):

@@ -9,10 +9,11 @@ import site
 import sys
 from dataclasses import dataclass
 from types import MappingProxyType, ModuleType
-from typing import TYPE_CHECKING, Any, Dict, Iterable, List, Mapping, Optional, Tuple
+from typing import Any, Dict, Iterable, List, Mapping, Optional, Tuple
 
-if TYPE_CHECKING:
-    from ..policy import Policy
+from ..errors import InvalidPolicy
+from ..policy import Policy
+from .units import seconds
 
 _SYSTEM = ("/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32")
 """What the base "system" of a policy shows of the host."""
@@ -100,19 +101,16 @@ class Interpreter:
         are defaults beneath the policy's own variables. Raises `InvalidPolicy` for a base without the
         system's directories.
         """
-        from ..errors import InvalidPolicy
-
         asked = policy.to_dict()
         if asked["filesystem"]["base"] != "system":
             raise InvalidPolicy('the Python of this environment needs the base "system"')
-        wall_time = asked["limits"]["wall_time"]
         room = policy.replace(
             mounts=[*asked["filesystem"]["mounts"], *self.mounts],
             env={**environment, **self.environment, **asked["process"]["env"]},
             wall_time="unlimited",
             output="unlimited",
         )
-        return room, None if wall_time == "unlimited" else float(wall_time)
+        return room, seconds(asked["limits"]["wall_time"])
 
     def sees(self, path: str) -> bool:
         """Whether a file of the host can be read inside, at the same path."""

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import os
+import select
 import subprocess
 import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Optional, Tuple
 
-from ..errors import SandboxError, SandboxProcessError, SandboxTimeout
+from ..errors import SandboxError
 from .channel import Channel, ChannelClosed, ChannelError, DeadlinePassed, Frame, Malformed, Tail
-from .faults import RemoteError, ResultError, WorkerLost, plain
+from .faults import CallTimeout, LimitReached, RemoteError, ResultError, WorkerLost, plain
 from .results import decode
 
 if TYPE_CHECKING:
@@ -19,13 +21,14 @@ if TYPE_CHECKING:
 MODULES = ("frames", "results", "worker")
 """The guest's side, in `guest`."""
 
-_NAME = "a function in a sandbox"
-
 _START_LIMIT = 120.0
 """Seconds for an interpreter to start and to import; some packages take long on a cold disk."""
 
 _GRACE = 2.0
 """Seconds between the end of a guest's streams and the report of its end."""
+
+_MARK_LIMIT = 0.2
+"""Seconds between an answer and the mark behind what was printed before it."""
 
 _OUTPUT_LIMIT = 1 << 16
 
@@ -97,6 +100,7 @@ class Worker:
             frame = self._channel.receive(deadline=deadline, watch=self._watch)
             operation = frame.text("op", 16)
             if operation == "failed":
+                self._end()
                 raise StartFailed(self._remote(frame))
             if operation != "ready":
                 raise Malformed("it did not say that it is ready")
@@ -117,16 +121,18 @@ class Worker:
         self.calls += 1
         self.output = ""
         deadline = None if call.timeout is None else time.monotonic() + call.timeout
-        header = {"id": self.calls, "returns": call.returns, "limit": call.result_limit}
+        mark = os.urandom(16).hex()
+        header = {"id": self.calls, "returns": call.returns, "limit": call.result_limit, "mark": mark}
         self._channel.body_limit = call.result_limit
         try:
             self._channel.send(header, call.payload, deadline=deadline, watch=self._watch)
             frame = self._channel.receive(deadline=deadline, watch=self._watch)
             frame.integer("id", self.calls, self.calls)
+            self._note_output(mark)
             return self._answer(frame, call)
         except DeadlinePassed:
             report = self._end()
-            raise SandboxTimeout(_NAME, call.timeout or 0.0, self.output, report=report) from None
+            raise CallTimeout(call.timeout or 0.0, self.output, report) from None
         except ChannelError as error:
             raise self._loss(error) from None
 
@@ -138,15 +144,13 @@ class Worker:
         """End it, wait until it has ended, and give back what it holds."""
         process = self._process
         process.kill()
-        try:
-            process.wait()
-        finally:
-            for stream in (process.stdin, process.stdout, process.stderr):
-                stream.close()
+        for stream in (process.stdin, process.stdout, process.stderr):
+            # Before the wait: what nobody reads could hold up the end.
+            stream.close()
+        process.wait()
 
     def _answer(self, frame: Frame, call: Call) -> Any:
         operation = frame.text("op", 16)
-        self._drain()
         if operation == "returned":
             return decode(call.returns, frame)
         if operation == "raised":
@@ -161,36 +165,49 @@ class Worker:
         hint = None
         if name == "ModuleNotFoundError" and frame.header.get("phase") != "call":
             hint = "the sandbox sees installed packages only; name the module's directory in `paths`"
-        self._drain()
         message, trace = frame.text("message", 8192), frame.text("traceback", 32768)
         return RemoteError(name, plain(message), plain(trace), self.output, hint)
 
     def _loss(self, error: ChannelError) -> SandboxError:
         """Why there is no answer: by the verdict of the run, where it ended by itself."""
         when = "in the call" if self._ready else "before its first call"
-        if isinstance(error, ChannelClosed) and self._ended():
-            report = self._end()
-            if report is not None and report.verdict.kind in ("limit", "denied"):
-                code = self._process.returncode
-                return SandboxProcessError(-9 if code is None else code, _NAME, self.output, report=report)
-            verdict = "for an unknown reason" if report is None else str(report.verdict)
-            return WorkerLost(f"the worker ended {when}: {verdict}", report, self.output)
+        alone = isinstance(error, ChannelClosed) and self._ended(_GRACE)
         report = self._end()
-        return WorkerLost(f"the worker broke the protocol {when}: {error}", report, self.output)
+        if not alone:
+            return WorkerLost(f"the worker broke the protocol {when}: {error}", report, self.output)
+        if report.verdict.kind in ("limit", "denied"):
+            return LimitReached(self.output, report)
+        return WorkerLost(f"the worker ended {when}: {report.verdict}", report, self.output)
 
-    def _ended(self) -> bool:
-        try:
-            self._process.wait(timeout=_GRACE)
-        except subprocess.TimeoutExpired:
-            return False
-        return True
-
-    def _end(self) -> Optional[Report]:
+    def _end(self) -> Report:
         self._process.kill()
+        while not self._ended(1.0):
+            pass
+        self._note_output()
         self._process.wait()
-        self._drain()
-        return self._process.report
+        report = self._process.report
+        assert report is not None
+        return report
 
-    def _drain(self) -> None:
-        self._tail.settle()
+    def _ended(self, seconds: float) -> bool:
+        """Whether the run is over within this time; what it still says is read, or it could not end."""
+        deadline = time.monotonic() + seconds
+        poll = select.poll()
+        for fd in (self._process.fileno(), self._channel.reading, self._tail.fd):
+            poll.register(fd, select.POLLIN)
+        while True:
+            left = deadline - time.monotonic()
+            ready = [fd for fd, _ in poll.poll(max(0.0, left * 1000))]
+            if self._process.fileno() in ready and self._tail.fd not in ready:
+                return True
+            if self._tail.fd in ready and not self._tail.drain():
+                poll.unregister(self._tail.fd)
+            if self._channel.reading in ready and not self._channel.discard():
+                poll.unregister(self._channel.reading)
+            if left <= 0:
+                return False
+
+    def _note_output(self, mark: str = "") -> None:
+        if mark:
+            self._tail.finish(mark.encode(), _MARK_LIMIT)
         self.output = (self.output + plain(self._tail.take()))[-_OUTPUT_LIMIT:]

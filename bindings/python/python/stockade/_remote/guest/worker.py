@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import importlib
 import pickle
-import sys
 from typing import Any, Dict, Tuple
 
 from .frames import Ends
@@ -32,7 +31,7 @@ def main() -> None:
         while True:
             header, body = ends.receive()
             answer, result = _answer(header, body)
-            _flush()
+            ends.mark(header["mark"])
             ends.send({**answer, "id": header["id"]}, result)
     except EOFError:
         return
@@ -88,11 +87,3 @@ def _text(error: BaseException) -> str:
         return str(error)
     except Exception:
         return "(the message could not be formatted)"
-
-
-def _flush() -> None:
-    for stream in (sys.stdout, sys.stderr):
-        try:
-            stream.flush()
-        except Exception:
-            continue  # the user's own, or closed
