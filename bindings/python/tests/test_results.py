@@ -242,7 +242,7 @@ def test_a_table_comes_back_equal() -> None:
 
 
 def stream(table: Any, **options: Any) -> bytes:
-    import pyarrow
+    import pyarrow  # type: ignore[import-untyped, unused-ignore]
 
     sink = pyarrow.BufferOutputStream()
     with pyarrow.ipc.new_stream(sink, table.schema, options=pyarrow.ipc.IpcWriteOptions(**options)) as writer:

@@ -6,6 +6,7 @@ import functools
 import os
 import sys
 import threading
+import time
 import types
 import weakref
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
@@ -196,6 +197,30 @@ class SandboxExecutor(Executor):
             return self._serve(payload, None)  # type: ignore[no-any-return]
         finally:
             self._leave()
+
+    def map(
+        self, fn: Callable[..., T], *iterables: Iterable[Any], timeout: Optional[float] = None, chunksize: int = 1
+    ) -> Iterator[T]:
+        """The results for each item, in order; see `concurrent.futures.Executor.map`.
+
+        Every item has a call of its own, whatever ``chunksize`` is. When the iterator is left, by an
+        error, by ``timeout`` or by closing it, what still runs is killed.
+        """
+        end = None if timeout is None else time.monotonic() + timeout
+        futures = [self.submit(fn, *items) for items in zip(*iterables)]
+        futures.reverse()
+
+        def results() -> Iterator[T]:
+            try:
+                while futures:
+                    value = futures[-1].result(None if end is None else end - time.monotonic())
+                    futures.pop()
+                    yield value
+            finally:
+                for future in futures:
+                    future.cancel()
+
+        return results()
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
         """Take no more calls; see `concurrent.futures.Executor.shutdown`.

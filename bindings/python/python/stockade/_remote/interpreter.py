@@ -74,10 +74,11 @@ class Interpreter:
         if library is not None:
             roots.append(library)
         bound = _outermost(roots)
+        visible = (*_SYSTEM, *bound)
         paths = [*extra, *(os.path.realpath(path) for path in sys.path if path)]
         return cls(
             executable=executable,
-            paths=tuple(dict.fromkeys(path for path in paths if _within(path, bound) and os.path.exists(path))),
+            paths=tuple(dict.fromkeys(path for path in paths if _within(path, visible) and os.path.exists(path))),
             mounts=tuple({"bind": path, "target": path, "access": "ro"} for path in bound),
             environment=_environment(library),
         )
@@ -114,7 +115,7 @@ class Interpreter:
 
     def sees(self, path: str) -> bool:
         """Whether a file of the host can be read inside, at the same path."""
-        return _within(os.path.realpath(path), [mount["target"] for mount in self.mounts])
+        return _within(os.path.realpath(path), (*_SYSTEM, *(mount["target"] for mount in self.mounts)))
 
     def imports(self, module: ModuleType) -> bool:
         """Whether an import inside gives the module that is loaded here."""

@@ -26,7 +26,7 @@ class Packer:
 
     def __init__(self, interpreter: Interpreter, limit: int) -> None:
         try:
-            import cloudpickle
+            import cloudpickle  # type: ignore[import-untyped, unused-ignore]
         except ImportError as error:
             message = "functions are sent to sandboxes by `cloudpickle`: pip install stockade[executor]"
             raise ImportError(message, name="cloudpickle") from error

@@ -15,8 +15,9 @@ from .faults import CallTimeout, LimitReached, RemoteError, ResultError, WorkerL
 from .results import decode
 
 if TYPE_CHECKING:
-    from ..process import Popen, Prepared
+    from ..process import Popen
     from ..report import Report
+    from ..sandbox import Prepared
 
 MODULES = ("frames", "results", "worker")
 """The guest's side, in `guest`."""
@@ -71,8 +72,10 @@ class Worker:
         self.calls = 0
         self.output = ""
         self._ready = False
-        process = start.prepared.popen(stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-        self._process: Popen = process
+        process = start.prepared.popen(stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, bufsize=0)
+        self._process: Popen[bytes] = process
+        assert process.stdin and process.stdout and process.stderr
+        self._streams = (process.stdin, process.stdout, process.stderr)
         try:
             self._channel = Channel(process.stdout.fileno(), process.stdin.fileno(), body_limit=0)
             self._tail = Tail(process.stderr.fileno(), _OUTPUT_LIMIT)
@@ -142,12 +145,11 @@ class Worker:
 
     def close(self) -> None:
         """End it, wait until it has ended, and give back what it holds."""
-        process = self._process
-        process.kill()
-        for stream in (process.stdin, process.stdout, process.stderr):
+        self._process.kill()
+        for stream in self._streams:
             # Before the wait: what nobody reads could hold up the end.
             stream.close()
-        process.wait()
+        self._process.wait()
 
     def _answer(self, frame: Frame, call: Call) -> Any:
         operation = frame.text("op", 16)
