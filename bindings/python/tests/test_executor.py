@@ -747,7 +747,8 @@ print("parent:", executor.call(pow, 2, 4))
         "child: 8",
         "status 0",
         "parent: 16",
-    ], done.stderr
+    ]
+    assert (done.returncode, done.stderr) == (0, "")
 
 
 # What functions bring along.

@@ -36,17 +36,16 @@ from .report import Enforcement, Report, Usage, Verdict
 from .sandbox import Plan, Prepared, Sandbox, prepare
 
 if TYPE_CHECKING:
+    from .decorator import SandboxedFunction, sandboxed
     from .executor import (
         BrokenSandboxExecutor,
         CallTimeout,
         LimitReached,
         RemoteError,
         ResultError,
-        SandboxedFunction,
         SandboxExecutor,
         SandboxFuture,
         WorkerLost,
-        sandboxed,
     )
 
 __all__ = [
@@ -109,9 +108,9 @@ _LAZY = {
     "ResultError": "executor",
     "SandboxExecutor": "executor",
     "SandboxFuture": "executor",
-    "SandboxedFunction": "executor",
+    "SandboxedFunction": "decorator",
     "WorkerLost": "executor",
-    "sandboxed": "executor",
+    "sandboxed": "decorator",
 }
 
 

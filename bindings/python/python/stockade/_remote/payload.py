@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import io
+import os
 import sys
 import threading
 from types import FunctionType, ModuleType
@@ -11,8 +12,17 @@ from typing import Any, Callable, Mapping, Optional, Set, Tuple
 
 from .interpreter import Interpreter
 
-# cloudpickle's list of modules that go by value belongs to the process, so one pickles at a time.
-_lock = threading.Lock()
+# cloudpickle's list of modules that go by value belongs to the process, so one thread pickles at a time.
+_lock = threading.RLock()
+
+
+def _renew() -> None:
+    global _lock
+    _lock = threading.RLock()
+
+
+# The thread that holds it may not exist in a fork.
+os.register_at_fork(after_in_child=_renew)
 
 
 class Packer:

@@ -148,7 +148,7 @@ class Pool:
                 worker = self._used.pop()
             try:
                 worker.close()
-            except SandboxError:
+            except (SandboxError, OSError):
                 continue  # the helper is lost, and its sandboxes with it
 
 
