@@ -30,6 +30,7 @@ from stockade import (
     RemoteError,
     ResultError,
     SandboxExecutor,
+    SandboxFuture,
     WorkerLost,
 )
 
@@ -88,7 +89,9 @@ def nothing_is_left(helper: None) -> Iterator[None]:
 
 def make(**options: Any) -> SandboxExecutor:
     paths = [*options.pop("paths", ()), MARK]
-    return SandboxExecutor(**{"max_workers": 2, "warm": 0, "best_effort": BEST_EFFORT, "paths": paths, **options})
+    return SandboxExecutor(
+        **{"max_workers": 2, "warm": 0, "best_effort": BEST_EFFORT, "paths": paths, **options}
+    )
 
 
 # What works.
@@ -106,7 +109,13 @@ def test_a_function_runs_behind_the_walls() -> None:
     def look() -> List[Any]:
         import socket
 
-        return [socket.gethostname(), os.path.exists(__file__), os.getuid(), sorted(os.environ), os.listdir("/tmp")]
+        return [
+            socket.gethostname(),
+            os.path.exists(__file__),
+            os.getuid(),
+            sorted(os.environ),
+            os.listdir("/tmp"),
+        ]
 
     with make() as executor:
         host, sees_tests, user, names, tmp = executor.call(look)
@@ -127,7 +136,7 @@ def test_numpy_just_works() -> None:
         assert big.sum() == 1_000_000
         # Arguments may be arrays in any case.
         assert executor.call(numpy.sum, numpy.ones(7)) == 7
-    with make() as executor, pytest.raises(ResultError, match="returns=\"numpy\""):
+    with make() as executor, pytest.raises(ResultError, match='returns="numpy"'):
         executor.call(lambda: numpy.arange(3))
 
 
@@ -281,7 +290,10 @@ def test_a_limit_that_the_interpreter_itself_meets_is_that_limit() -> None:
 
 @pytest.mark.parametrize(
     ("end", "verdict"),
-    [(lambda: os._exit(3), "exited with status 3"), (lambda: os.kill(os.getpid(), 11), "killed by SIGSEGV")],
+    [
+        (lambda: os._exit(3), "exited with status 3"),
+        (lambda: os.kill(os.getpid(), 11), "killed by SIGSEGV"),
+    ],
     ids=["exit", "signal"],
 )
 def test_a_worker_that_dies_loses_its_call_and_no_other(end: Callable[[], None], verdict: str) -> None:
@@ -311,9 +323,14 @@ def channel() -> int:
     raise LookupError
 
 
-def forge(header: bytes, body: bytes = b"", head_size: Optional[int] = None, body_size: Optional[int] = None) -> None:
+def forge(
+    header: bytes, body: bytes = b"", head_size: Optional[int] = None, body_size: Optional[int] = None
+) -> None:
     """Inside: write a frame, and stay."""
-    sizes = [len(header) if head_size is None else head_size, len(body) if body_size is None else body_size]
+    sizes = [
+        len(header) if head_size is None else head_size,
+        len(body) if body_size is None else body_size,
+    ]
     data = b"".join(size.to_bytes(4, "big") for size in sizes) + header + body
     number = channel()
     while data:
@@ -372,7 +389,9 @@ HOSTILE: Dict[str, Callable[[], Any]] = {
     "digits": lambda: forge(b'{"id":1,"op":"returned"}', b"9" * 900_000),
     "error without text": lambda: forge(b'{"id":1,"op":"raised"}'),
     "error of numbers": lambda: forge(b'{"id":1,"op":"raised","type":1,"message":2,"traceback":3}'),
-    "long error": lambda: forge(b'{"id":1,"op":"raised","type":"' + b"x" * 1000 + b'","message":"","traceback":""}'),
+    "long error": lambda: forge(
+        b'{"id":1,"op":"raised","type":"' + b"x" * 1000 + b'","message":"","traceback":""}'
+    ),
     "misfit without fix": lambda: forge(b'{"id":1,"op":"unfit","type":"a","message":"b"}'),
 }
 
@@ -394,7 +413,9 @@ def test_a_hostile_function_gets_a_typed_error_and_the_host_goes_on(attack: str)
         assert executor.call(pow, 2, 2) == 4
 
 
-@pytest.mark.parametrize("wrong", [{"dtype": "|O"}, {"shape": [10**9]}, {"dtype": "<U1"}, {"shape": [-1]}], ids=str)
+@pytest.mark.parametrize(
+    "wrong", [{"dtype": "|O"}, {"shape": [10**9]}, {"dtype": "<U1"}, {"shape": [-1]}], ids=str
+)
 def test_a_forged_array_is_refused(wrong: Dict[str, Any]) -> None:
     pytest.importorskip("numpy", reason="SKIP: numpy: not installed")
     import json
@@ -481,13 +502,16 @@ def test_warm_workers_are_started_ahead_and_replaced() -> None:
         assert "waiting" in repr(executor)
 
 
-def test_a_warm_worker_that_dies_while_it_waits_is_no_error() -> None:
+@pytest.mark.parametrize("started", [True, False])
+def test_a_warm_worker_that_dies_while_it_waits_is_no_error(started: bool) -> None:
     with make(warm=1) as executor:
         executor.call(pow, 2, 2)
         assert until(lambda: executor._pool.waiting() == 1)
-        executor._pool._idle[0].ready()
-        executor._pool._idle[0].kill()
-        assert until(lambda: not executor._pool._idle[0].idle())
+        worker = executor._pool._idle[0]
+        if started:
+            worker.ready()
+        worker.kill()
+        assert until(lambda: worker._process.poll() is not None and not worker._channel.quiet())
         assert executor.call(pow, 2, 3) == 8
 
 
@@ -528,6 +552,22 @@ def test_a_call_that_runs_can_be_cancelled_and_its_sandbox_is_killed() -> None:
         done = executor.submit(pow, 2, 2)
         done.result(60)
         assert not done.cancel()
+
+
+def test_a_worker_is_killed_by_its_own_call_only() -> None:
+    class Fake:
+        killed = False
+
+        def kill(self) -> None:
+            self.killed = True
+
+    worker: Any = Fake()
+    future: SandboxFuture[None] = SandboxFuture()
+    future.attach(worker)
+    future.detach("")
+    assert future.cancel() and not worker.killed
+    future.attach(worker)
+    assert worker.killed
 
 
 def test_cancelling_does_not_hit_the_next_call_of_a_kept_worker() -> None:
@@ -605,6 +645,7 @@ def test_shutdown_without_waiting_finishes_what_was_asked() -> None:
     futures = [executor.submit(pow, 2, n) for n in range(4)]
     executor.shutdown(wait=False)
     assert [future.result(60) for future in futures] == [1, 2, 4, 8]
+    assert until(lambda: not workers()) and "shut down" in repr(executor)
 
 
 def test_shutdown_can_cancel_what_waits() -> None:
@@ -677,7 +718,11 @@ def script(text: str, tmp_path: Path) -> "subprocess.CompletedProcess[str]":
     package = str(Path(stockade.__file__).parent.parent)
     environment = {**os.environ, "PYTHONPATH": package, "PYTHONDONTWRITEBYTECODE": "1"}
     return subprocess.run(
-        [sys.executable, "-W", "error", str(file)], capture_output=True, text=True, timeout=120, env=environment
+        [sys.executable, "-W", "error", str(file)],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        env=environment,
     )
 
 

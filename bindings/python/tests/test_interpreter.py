@@ -60,6 +60,13 @@ def test_binds_are_read_only_and_none_lies_in_another() -> None:
         assert not any(one != other and one.startswith(other + "/") for other in targets)
 
 
+def test_what_every_sandbox_sees_is_imported_from_without_a_bind(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rooms, "_SYSTEM", (*rooms._SYSTEM, os.path.realpath(sys.base_prefix)))
+    found = Interpreter.current()
+    assert os.path.realpath(sys.base_prefix) not in [mount["target"] for mount in found.mounts]
+    assert os.path.dirname(os.path.realpath(os.__file__)) in found.paths and found.imports(json)
+
+
 def test_an_installation_spread_into_a_home_directory_is_not_bound_as_a_whole(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -27,7 +27,23 @@ def forged(returns: str, body: bytes, **fields: Any) -> Any:
     return decode(returns, Frame(fields, bytearray(body)))
 
 
-PLAIN = [None, True, False, 0, -1, 2**200, 1.5, 1e308, -0.0, "", "ü\0\ud800", [], {}, [1, [2, {"a": None}]], {"": ""}]
+PLAIN = [
+    None,
+    True,
+    False,
+    0,
+    -1,
+    2**200,
+    1.5,
+    1e308,
+    -0.0,
+    "",
+    "ü\0\ud800",
+    [],
+    {},
+    [1, [2, {"a": None}]],
+    {"": ""},
+]
 
 
 @pytest.mark.parametrize("value", PLAIN, ids=repr)
@@ -36,7 +52,9 @@ def test_plain_values_come_back_equal_and_of_the_same_type_by_json(value: Any) -
     assert back == value and type(back) is type(value)
 
 
-@pytest.mark.parametrize("value", [None, True, 2**64 - 1, -(2**63), 0.1, "ü", b"\0\xff", [1, b"x"], {"a": {b"b": 1}}])
+@pytest.mark.parametrize(
+    "value", [None, True, 2**64 - 1, -(2**63), 0.1, "ü", b"\0\xff", [1, b"x"], {"a": {b"b": 1}}]
+)
 def test_plain_values_and_bytes_come_back_equal_by_msgpack(value: Any) -> None:
     pytest.importorskip("msgpack", reason="SKIP: msgpack: not installed")
     back = there_and_back("msgpack", value)
@@ -87,7 +105,9 @@ def deep() -> Any:
     ],
     ids=lambda part: part if isinstance(part, str) else type(part).__name__,
 )
-def test_what_does_not_fit_is_named_with_what_to_do(returns: str, value: Any, name: str, fix: str) -> None:
+def test_what_does_not_fit_is_named_with_what_to_do(
+    returns: str, value: Any, name: str, fix: str
+) -> None:
     for package in ("msgpack", "numpy"):
         pytest.importorskip(package, reason=f"SKIP: {package}: not installed")
     with pytest.raises(Unfit) as caught:
@@ -109,7 +129,17 @@ def test_a_result_larger_than_the_limit_does_not_fit() -> None:
 
 @pytest.mark.parametrize(
     "body",
-    [b"", b"{", b"\xff", b"[" * 1_000_000, b'{"a":' * 500_000, b"9" * 5_000_000, b"-" + b"9" * 4301, b"nul", b"[1,]"],
+    [
+        b"",
+        b"{",
+        b"\xff",
+        b"[" * 1_000_000,
+        b'{"a":' * 500_000,
+        b"9" * 5_000_000,
+        b"-" + b"9" * 4301,
+        b"nul",
+        b"[1,]",
+    ],
     ids=lambda body: repr(body[:8]),
 )
 def test_forged_json_is_refused_at_once(body: bytes) -> None:
@@ -147,7 +177,22 @@ def test_forged_msgpack_is_refused(body: bytes) -> None:
 
 def test_arrays_of_every_plain_kind_and_shape_come_back_equal() -> None:
     numpy = pytest.importorskip("numpy", reason="SKIP: numpy: not installed")
-    kinds = ["?", "i1", "u2", "<i4", ">i4", "u8", "f2", "f4", ">f8", "c8", "c16", "M8[ns]", "m8[25us]", "M8[D]"]
+    kinds = [
+        "?",
+        "i1",
+        "u2",
+        "<i4",
+        ">i4",
+        "u8",
+        "f2",
+        "f4",
+        ">f8",
+        "c8",
+        "c16",
+        "M8[ns]",
+        "m8[25us]",
+        "M8[D]",
+    ]
     for kind in kinds:
         flat = numpy.arange(24).astype("i1").astype(kind)
         for array in (
@@ -245,7 +290,9 @@ def stream(table: Any, **options: Any) -> bytes:
     import pyarrow  # type: ignore[import-untyped, unused-ignore]
 
     sink = pyarrow.BufferOutputStream()
-    with pyarrow.ipc.new_stream(sink, table.schema, options=pyarrow.ipc.IpcWriteOptions(**options)) as writer:
+    with pyarrow.ipc.new_stream(
+        sink, table.schema, options=pyarrow.ipc.IpcWriteOptions(**options)
+    ) as writer:
         writer.write_table(table)
     return bytes(sink.getvalue())
 
@@ -255,16 +302,35 @@ def stream(table: Any, **options: Any) -> bytes:
 def test_compressed_tables_are_refused_before_they_are_unpacked(codec: str, dictionary: bool) -> None:
     pyarrow = pytest.importorskip("pyarrow", reason="SKIP: pyarrow: not installed")
     column = pyarrow.array(["x" * 100_000] * 20)
-    bomb = stream(pyarrow.table({"a": column.dictionary_encode() if dictionary else column}), compression=codec)
+    bomb = stream(
+        pyarrow.table({"a": column.dictionary_encode() if dictionary else column}), compression=codec
+    )
     before = pyarrow.total_allocated_bytes()
     with pytest.raises(Malformed, match="compressed"):
         forged("arrow", bomb)
     assert pyarrow.total_allocated_bytes() == before
 
 
+def test_a_compressed_dictionary_is_refused_on_its_own() -> None:
+    pyarrow = pytest.importorskip("pyarrow", reason="SKIP: pyarrow: not installed")
+    table = pyarrow.table({"a": pyarrow.array(["x" * 100_000]).dictionary_encode()})
+    plain, packed = (
+        [*pyarrow.ipc.MessageReader.open_stream(stream(table, compression=c))] for c in (None, "zstd")
+    )
+    for dictionary, good in ((plain[1], True), (packed[1], False)):
+        body = b"".join(bytes(part.serialize()) for part in (plain[0], dictionary, plain[2]))
+        if good:
+            assert forged("arrow", body).equals(table)
+        else:
+            with pytest.raises(Malformed, match="compressed"):
+                forged("arrow", body)
+
+
 def test_tables_with_extension_types_are_refused_before_they_are_read() -> None:
     pyarrow = pytest.importorskip("pyarrow", reason="SKIP: pyarrow: not installed")
-    field = pyarrow.field("a", pyarrow.int64(), metadata={"ARROW:extension:name": "arrow.py_extension_type"})
+    field = pyarrow.field(
+        "a", pyarrow.int64(), metadata={"ARROW:extension:name": "arrow.py_extension_type"}
+    )
     with pytest.raises(Malformed, match="extension"):
         forged("arrow", stream(pyarrow.table([pyarrow.array([1])], schema=pyarrow.schema([field]))))
 

@@ -144,6 +144,12 @@ def test_a_script_can_send_its_function_to_another_process_and_fork(tmp_path: Pa
             """
         )
     )
-    environment = {**os.environ, "PYTHONPATH": str(Path(stockade.__file__).parent.parent), "PYTHONDONTWRITEBYTECODE": "1"}
-    done = subprocess.run([sys.executable, str(file)], capture_output=True, text=True, timeout=120, env=environment)
+    environment = {
+        **os.environ,
+        "PYTHONPATH": str(Path(stockade.__file__).parent.parent),
+        "PYTHONDONTWRITEBYTECODE": "1",
+    }
+    done = subprocess.run(
+        [sys.executable, str(file)], capture_output=True, text=True, timeout=120, env=environment
+    )
     assert (done.stdout.split(), done.stderr) == (["8", "42", "10"], "")

@@ -7,7 +7,18 @@ import os
 import sys
 import threading
 import types
-from typing import TYPE_CHECKING, Any, Callable, Dict, Generic, Iterable, Iterator, Optional, TypeVar, overload
+from typing import (
+    TYPE_CHECKING,
+    Any,
+    Callable,
+    Dict,
+    Generic,
+    Iterable,
+    Iterator,
+    Optional,
+    TypeVar,
+    overload,
+)
 
 from ._remote.future import SandboxFuture
 from .executor import SandboxExecutor

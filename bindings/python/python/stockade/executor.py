@@ -138,7 +138,11 @@ class SandboxExecutor(Executor):
         room, self._timeout = interpreter.furnish(policy_of(policy, limits), _THREADS)
         args, program = interpreter.boot(*MODULES)
         start = b"" if initializer is None else self._packer.pack(initializer, initargs, None)
-        self._pool = Pool(Start(prepare(args, backend="namespace", policy=room), program, tuple(preload), start), warm, max_tasks_per_child)
+        self._pool = Pool(
+            Start(prepare(args, backend="namespace", policy=room), program, tuple(preload), start),
+            warm,
+            max_tasks_per_child,
+        )
         self._max_workers = max_workers or _processors()
         self._threads = ThreadPoolExecutor(self._max_workers, "stockade-calls")
         self._broken: Optional[SandboxError] = None
@@ -187,7 +191,11 @@ class SandboxExecutor(Executor):
             self._leave()
 
     def map(
-        self, fn: Callable[..., T], *iterables: Iterable[Any], timeout: Optional[float] = None, chunksize: int = 1
+        self,
+        fn: Callable[..., T],
+        *iterables: Iterable[Any],
+        timeout: Optional[float] = None,
+        chunksize: int = 1,
     ) -> Iterator[T]:
         """The results for each item, in order; see `concurrent.futures.Executor.map`.
 
@@ -227,15 +235,25 @@ class SandboxExecutor(Executor):
             self._pool.close()
 
     def __repr__(self) -> str:
-        state = "broken" if self._broken else "shut down" if self._closed else f"{self._pool.waiting()} waiting"
+        state = (
+            "broken"
+            if self._broken
+            else "shut down"
+            if self._closed
+            else f"{self._pool.waiting()} waiting"
+        )
         return f"<SandboxExecutor max_workers={self._max_workers} returns={self._returns!r}: {state}>"
 
     def __reduce__(self) -> Any:
-        raise TypeError("a SandboxExecutor holds sandboxes and cannot be pickled; make one where it is used")
+        raise TypeError(
+            "a SandboxExecutor holds sandboxes and cannot be pickled; make one where it is used"
+        )
 
     def _check(self) -> None:
         if self._process != os.getpid():
-            raise RuntimeError("this SandboxExecutor belongs to the process that was forked; make a new one")
+            raise RuntimeError(
+                "this SandboxExecutor belongs to the process that was forked; make a new one"
+            )
         broken = self._broken
         if broken is not None:
             raise BrokenSandboxExecutor(f"no worker can be started: {broken}") from broken

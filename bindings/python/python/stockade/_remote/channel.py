@@ -75,7 +75,9 @@ class Channel:
     while another sends; no two may do the same.
     """
 
-    def __init__(self, reading: int, writing: int, *, body_limit: int, header_limit: int = HEADER_LIMIT) -> None:
+    def __init__(
+        self, reading: int, writing: int, *, body_limit: int, header_limit: int = HEADER_LIMIT
+    ) -> None:
         os.set_blocking(reading, False)
         os.set_blocking(writing, False)
         self.reading = reading

@@ -29,7 +29,12 @@ class RemoteError(SandboxError):
     """
 
     def __init__(
-        self, type_name: str, message: str, traceback: str = "", output: str = "", hint: Optional[str] = None
+        self,
+        type_name: str,
+        message: str,
+        traceback: str = "",
+        output: str = "",
+        hint: Optional[str] = None,
     ) -> None:
         super().__init__(f"{type_name}: {message}" if message else type_name)
         self.type_name = type_name

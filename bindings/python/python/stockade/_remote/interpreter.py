@@ -78,7 +78,9 @@ class Interpreter:
         paths = [*extra, *(os.path.realpath(path) for path in sys.path if path)]
         return cls(
             executable=executable,
-            paths=tuple(dict.fromkeys(path for path in paths if _within(path, visible) and os.path.exists(path))),
+            paths=tuple(
+                dict.fromkeys(path for path in paths if _within(path, visible) and os.path.exists(path))
+            ),
             mounts=tuple({"bind": path, "target": path, "access": "ro"} for path in bound),
             environment=_environment(library),
         )
@@ -128,7 +130,9 @@ class Interpreter:
         places = list(getattr(top, "__path__", ()))
         if places:
             return all(self.sees(place) for place in places)
-        return top.__name__ in sys.builtin_module_names or getattr(top.__spec__, "origin", None) == "frozen"
+        return (
+            top.__name__ in sys.builtin_module_names or getattr(top.__spec__, "origin", None) == "frozen"
+        )
 
 
 @functools.lru_cache(maxsize=None)
@@ -138,14 +142,18 @@ def _program(modules: Tuple[str, ...]) -> bytes:
     compiled: List[Tuple[str, Any]] = []
     for name in modules:
         with open(os.path.join(folder, f"{name}.py"), encoding="utf-8") as file:
-            compiled.append((name, compile(file.read(), f"<stockade guest {name}>", "exec", dont_inherit=True)))
+            compiled.append(
+                (name, compile(file.read(), f"<stockade guest {name}>", "exec", dont_inherit=True))
+            )
     return marshal.dumps(compiled)
 
 
 def _existing(path: os.PathLike[str] | str) -> str:
     found = os.path.realpath(os.fspath(path))
     if not os.path.exists(found):
-        raise FileNotFoundError(f"`{os.fspath(path)}`, which the sandbox is to import from, does not exist")
+        raise FileNotFoundError(
+            f"`{os.fspath(path)}`, which the sandbox is to import from, does not exist"
+        )
     return found
 
 

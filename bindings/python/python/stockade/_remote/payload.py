@@ -47,7 +47,9 @@ class Packer:
         self._by_value: Set[str] = set()
         self._by_name: Set[str] = set()
 
-    def pack(self, function: Any, arguments: Tuple[Any, ...], keywords: Optional[Mapping[str, Any]]) -> bytes:
+    def pack(
+        self, function: Any, arguments: Tuple[Any, ...], keywords: Optional[Mapping[str, Any]]
+    ) -> bytes:
         """The bytes of a call, or of an initializer without ``keywords``.
 
         Raises what pickling raises, and `ValueError` for more than the limit.

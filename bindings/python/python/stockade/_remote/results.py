@@ -13,7 +13,9 @@ from .channel import Frame, Malformed
 FORMATS = ("json", "msgpack", "bytes", "numpy", "arrow")
 
 _PACKAGES = {"msgpack": "msgpack", "numpy": "numpy", "arrow": "pyarrow"}
-_DTYPE = re.compile(r"[<>|](?:b1|[iu][1248]|f[248]|c(?:8|16)|[mM]8\[(?:\d{1,9})?(?:[YMWDhms]|ms|us|ns|ps|fs|as)\])")
+_DTYPE = re.compile(
+    r"[<>|](?:b1|[iu][1248]|f[248]|c(?:8|16)|[mM]8\[(?:\d{1,9})?(?:[YMWDhms]|ms|us|ns|ps|fs|as)\])"
+)
 _DIGITS = 4300
 
 

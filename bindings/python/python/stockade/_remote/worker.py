@@ -72,7 +72,9 @@ class Worker:
         self.calls = 0
         self.output = ""
         self._ready = False
-        process = start.prepared.popen(stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, bufsize=0)
+        process = start.prepared.popen(
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, bufsize=0
+        )
         self._process: Popen[bytes] = process
         assert process.stdin and process.stdout and process.stderr
         self._streams = (process.stdin, process.stdout, process.stderr)
@@ -158,7 +160,11 @@ class Worker:
         if operation == "raised":
             raise self._remote(frame)
         if operation == "unfit":
-            message, name, fix = frame.text("message", 8192), frame.text("type", 200), frame.text("fix", 200)
+            message, name, fix = (
+                frame.text("message", 8192),
+                frame.text("type", 200),
+                frame.text("fix", 200),
+            )
             raise ResultError(plain(message), plain(name), plain(fix))
         raise Malformed("an answer of a kind that does not exist")
 

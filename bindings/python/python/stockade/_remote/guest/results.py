@@ -9,7 +9,9 @@ from typing import Any, Callable, Dict, Tuple
 Encoded = Tuple[Dict[str, Any], Any]
 
 # The host has the same pattern, and it is the host's that counts.
-_DTYPE = re.compile(r"[<>|](?:b1|[iu][1248]|f[248]|c(?:8|16)|[mM]8\[(?:\d{1,9})?(?:[YMWDhms]|ms|us|ns|ps|fs|as)\])")
+_DTYPE = re.compile(
+    r"[<>|](?:b1|[iu][1248]|f[248]|c(?:8|16)|[mM]8\[(?:\d{1,9})?(?:[YMWDhms]|ms|us|ns|ps|fs|as)\])"
+)
 
 _FIXES = {
     "bytes": 'ask for returns="bytes"',
@@ -64,7 +66,9 @@ def _refuse(value: Any, format_name: str) -> Unfit:
         fix = "return .item()"
     if fix is None and hasattr(value, "__dataclass_fields__"):
         fix = "return dataclasses.asdict(...)"
-    return Unfit(name, f"a {name} does not fit {format_name}", fix or "return numbers, text, lists and dicts")
+    return Unfit(
+        name, f"a {name} does not fit {format_name}", fix or "return numbers, text, lists and dicts"
+    )
 
 
 def _as_json(value: Any) -> Encoded:
@@ -75,7 +79,9 @@ def _as_json(value: Any) -> Encoded:
         text = json.dumps(value, default=refuse, separators=(",", ":"))
     except (TypeError, ValueError, RecursionError) as error:
         # A key of a strange type, a circle, a number of very many digits, or too deep.
-        raise Unfit(name_of(type(value)), f"the result does not fit JSON: {error}", "return plain data") from None
+        raise Unfit(
+            name_of(type(value)), f"the result does not fit JSON: {error}", "return plain data"
+        ) from None
     _only_keys(value, (str,), "JSON")
     return {}, text.encode()
 
@@ -90,7 +96,9 @@ def _as_msgpack(value: Any) -> Encoded:
         packed = msgpack.packb(value, default=refuse)
     except (TypeError, ValueError, OverflowError) as error:
         message = f"the result does not fit msgpack: {error}"
-        raise Unfit(name_of(type(value)), message, "return plain data, and whole numbers of 64 bits") from None
+        raise Unfit(
+            name_of(type(value)), message, "return plain data, and whole numbers of 64 bits"
+        ) from None
     _only_keys(value, (str, bytes), "msgpack")
     return {}, packed
 
@@ -114,7 +122,11 @@ def _only_keys(value: Any, allowed: Tuple[type, ...], format_name: str) -> None:
 
 def _as_bytes(value: Any) -> Encoded:
     if not isinstance(value, (bytes, bytearray, memoryview)):
-        raise Unfit(name_of(type(value)), f"a {name_of(type(value))} is no bytes", "return bytes, or ask for returns=\"json\"")
+        raise Unfit(
+            name_of(type(value)),
+            f"a {name_of(type(value))} is no bytes",
+            'return bytes, or ask for returns="json"',
+        )
     return {}, bytes(value)
 
 
@@ -125,10 +137,12 @@ def _as_numpy(value: Any) -> Encoded:
     scalar = isinstance(value, numpy.generic)
     # Other subclasses hold more than their bytes say: a mask, a unit.
     if not scalar and type(value) not in (numpy.ndarray, numpy.memmap):
-        raise Unfit(name, f"a {name} is no numpy array", "return numpy.asarray(...), or ask for returns=\"json\"")
+        raise Unfit(
+            name, f"a {name} is no numpy array", 'return numpy.asarray(...), or ask for returns="json"'
+        )
     array = numpy.asarray(value)
     if not _DTYPE.fullmatch(array.dtype.str):
-        fix = "convert it with .astype(...), or return .tolist() with returns=\"json\""
+        fix = 'convert it with .astype(...), or return .tolist() with returns="json"'
         raise Unfit(name, f"an array of dtype {array.dtype} has no plain bytes", fix)
     columns = array.flags.f_contiguous and not array.flags.c_contiguous
     flat = numpy.ascontiguousarray(array.T if columns else array).reshape(-1).view(numpy.uint8)
@@ -148,7 +162,9 @@ def _as_arrow(value: Any) -> Encoded:
         table = pyarrow.table(value)
     except (TypeError, ValueError) as error:
         name = name_of(type(value))
-        raise Unfit(name, f"a {name} is no table: {error}", "return a pyarrow.Table or a data frame") from None
+        raise Unfit(
+            name, f"a {name} is no table: {error}", "return a pyarrow.Table or a data frame"
+        ) from None
     sink = pyarrow.BufferOutputStream()
     with pyarrow.ipc.new_stream(sink, table.schema) as writer:
         writer.write_table(table)
