@@ -1,0 +1,304 @@
+"""The interpreter of a session: what runs inside the sandbox.
+
+Requests come on what was descriptor 0, one at a time; answers go to what was descriptor 1. Code that is
+run shares the process with it, so the host believes nothing that comes from here.
+"""
+
+import _ast
+import _sitebuiltins
+import builtins
+import faulthandler
+import fcntl
+import io
+import json
+import linecache
+import os
+import select
+import signal
+import sys
+import threading
+import types
+import warnings
+
+from stockade_guest import files
+from stockade_guest.tools import Tools
+from stockade_guest.wire import Wire, header
+
+TEXT = 32 * 1024        # characters of a repr, a message, a traceback
+PIECE = 64 * 1024       # bytes of output in one frame
+DEPTH = 64              # of a value that is handed over
+KEPT = 256              # calls whose source is at hand for tracebacks
+F_SETPIPE_SZ = 1031     # which `fcntl` knows since 3.10
+STREAM = {number: b'{"op":"out","fd":%d}' % number for number in (1, 2)}
+
+
+class Stream(io.RawIOBase):
+    """The bytes below sys.stdout and sys.stderr."""
+
+    def __init__(self, number):
+        self.number = number
+
+    def writable(self):
+        return True
+
+    def fileno(self):
+        return self.number
+
+    def write(self, data):
+        data = bytes(data)
+        if host.forked:
+            return os.write(self.number, data)
+        if self.number == 1:
+            host.forward()
+        for start in range(0, len(data), PIECE):
+            wire.send(STREAM[self.number], data[start:start + PIECE])
+        return len(data)
+
+
+def stream(number, name):
+    text = io.TextIOWrapper(Stream(number), "utf-8", "replace", line_buffering=True)
+    text.mode = "w"
+    setattr(sys, name, text)
+    setattr(sys, "__%s__" % name, text)
+    return text
+
+
+def plain(value, most):
+    """Whether a value is JSON and nothing else, so that it is the same on the other side."""
+    waiting = [(value, 0)]
+    while waiting:
+        value, depth = waiting.pop()
+        kind = type(value)
+        most -= 1
+        if value is None or kind is str or kind is bool:
+            continue
+        if kind is int:
+            if value.bit_length() > 8192:
+                return False
+        elif kind is float:
+            if value - value != 0.0:
+                return False
+        elif kind not in (list, dict) or depth == DEPTH or len(value) > most:
+            return False
+        else:
+            if kind is dict:
+                if not all(type(key) is str for key in value):
+                    return False
+                value = value.values()
+            waiting.extend((item, depth + 1) for item in value)
+    return most > 0
+
+
+def cut(text):
+    return text if len(text) <= TEXT else text[:TEXT - 1] + "\u2026"
+
+
+class Host:
+    """What the host asks for, one request after the other."""
+
+    def __init__(self, wire, raw):
+        self.wire, self.raw, self.cuts = wire, raw, wire.cuts
+        self.forked = False
+        self.draining = threading.Lock()
+        self.ident = None       # of the call that has not been answered
+
+    def forward(self):
+        """Sends on what subprocesses and C code wrote to descriptor 1."""
+        with self.cuts, self.draining:
+            while True:
+                try:
+                    data = os.read(self.raw, PIECE)
+                except BlockingIOError:
+                    return
+                self.wire.send(STREAM[1], data)
+
+    def keep_forwarding(self):
+        waiting = select.poll()
+        waiting.register(self.raw, select.POLLIN)
+        while True:
+            waiting.poll()
+            self.forward()
+
+    def start(self, request):
+        sys.path[:] = request["path"]
+        os.chdir(request["work"])
+        self.work, self.most = request["work"], request["value"]
+        self.out = [stream(1, "stdout"), stream(2, "stderr")]
+        self.tools = Tools(wire, request["tools"], request["tool_bytes"])
+        self.main = types.ModuleType("__main__")
+        self.main.__builtins__ = builtins
+        sys.modules["__main__"] = self.main
+        self.scope = self.main.__dict__
+        for name in self.tools.names:
+            self.scope[name] = getattr(self.tools.module, name)
+        answer = {"op": "ready"}
+        try:
+            for name in request["preload"]:
+                __import__(name)
+        except BaseException as error:
+            self.describe(error, answer)
+        self.wire.send(header(answer))
+
+    def serve(self):
+        while True:
+            request, size = self.wire.head()
+            op = request["op"]
+            if op == "run":
+                self.run(request["id"], self.wire.exactly(size))
+            elif op in files.REQUESTS:
+                answer, body = files.serve(self.work, self.wire, request, size)
+                self.wire.send(header(answer), body)
+            else:
+                self.wire.exactly(size)
+
+    def run(self, ident, code):
+        self.ident = ident
+        answer, body = {"op": "end", "id": ident}, b""
+        self.cuts.running = ident
+        try:
+            try:
+                found, value = self.execute(code.decode(), "<session %d>" % ident)
+                if found:
+                    body = self.render(value, answer)
+            except BaseException as error:
+                self.describe(error, answer)
+            if self.forked:
+                self.leave("error" in answer)
+            self.flush()
+        except BaseException as error:
+            self.cuts.running = None
+            answer["error"] = [type(error).__name__, "", ""]
+        self.end(answer, body)
+
+    def end(self, answer, body):
+        with self.tools.turn:
+            self.cuts.running = None
+        self.ident = None
+        self.wire.send(header(answer), body)
+
+    def execute(self, code, name):
+        tree = compile(code, name, "exec", _ast.PyCF_ONLY_AST, True)
+        linecache.cache[name] = (len(code), None, code.splitlines(True), name)
+        linecache.cache.pop("<session %d>" % (self.ident - KEPT), None)
+        last = tree.body.pop() if tree.body and type(tree.body[-1]) is _ast.Expr else None
+        value = compile(_ast.Expression(last.value), name, "eval", 0, True) if last else None
+        if tree.body:
+            exec(compile(tree, name, "exec", 0, True), self.scope)
+        return (True, eval(value, self.scope)) if last else (False, None)
+
+    def render(self, value, answer):
+        answer["repr"] = cut(repr(value))
+        try:
+            if plain(value, self.most):
+                body = json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
+                if len(body) <= self.most:
+                    answer["value"] = True
+                    return body
+        except Exception:
+            pass
+        return b""
+
+    def describe(self, error, answer):
+        """Puts the exception into the answer, without the frames of this file."""
+        import traceback
+        kind, trace = type(error), error.__traceback__
+        while trace is not None and trace.tb_frame.f_code.co_filename == HERE:
+            trace = trace.tb_next
+        frame = trace
+        while frame is not None and frame.tb_next is not None:
+            if frame.tb_next.tb_frame.f_code.co_filename == HERE:
+                frame.tb_next = None
+            frame = frame.tb_next
+        name = kind.__qualname__
+        if kind.__module__ not in ("builtins", "__main__"):
+            name = "%s.%s" % (kind.__module__, name)
+        try:
+            message = str(error)
+        except Exception:
+            message = ""
+        text = "".join(traceback.format_exception(kind, error, trace))
+        if len(text) > TEXT:
+            text = text[:TEXT // 2] + "\n\u2026\n" + text[-TEXT // 2 + 3:]
+        answer["error"] = [cut(name), cut(message), text]
+
+    def flush(self):
+        for index, (number, name) in enumerate(((1, "stdout"), (2, "stderr"))):
+            try:
+                self.out[index].flush()
+            except ValueError:      # closed by who was given it
+                self.out[index] = stream(number, name)
+        self.forward()
+
+    def leave(self, failed):
+        """Ends a process that the code forked and that came back from it."""
+        for text in self.out:
+            text.flush()
+        os._exit(1 if failed else 0)
+
+
+def before_fork():
+    for text in host.out:
+        try:
+            text.flush()
+        except ValueError:
+            pass
+
+
+def after_fork():
+    """A child has no part in the channel: what it prints goes by its descriptors."""
+    host.forked, host.tools.alive, wire.cuts.running = True, False, None
+    os.close(wire.source)
+    os.close(wire.sink)
+
+
+def settle():
+    """Takes the channel off the descriptors that code can see."""
+    source, sink = os.dup(0), os.dup(1)
+    raw, write = os.pipe()
+    try:
+        fcntl.fcntl(write, F_SETPIPE_SZ, 1 << 20)       # so that C code seldom waits
+    except OSError:
+        pass
+    null = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(null, 0)
+    os.dup2(write, 1)
+    os.close(null)
+    os.close(write)
+    os.set_blocking(raw, False)
+    return source, sink, raw
+
+
+def furnish():
+    """What `site` would have given, and what a process with a second thread needs."""
+    builtins.exit = _sitebuiltins.Quitter("exit", "Ctrl-D (i.e. EOF)")
+    builtins.quit = _sitebuiltins.Quitter("quit", "Ctrl-D (i.e. EOF)")
+    builtins.help = _sitebuiltins._Helper()
+    sys.stdin = sys.__stdin__ = open(0, encoding="utf-8", closefd=False)
+    faulthandler.enable(2)
+    # No lock of the thread that forwards descriptor 1 is one that a child waits for.
+    warnings.filterwarnings("ignore", ".*multi-threaded, use of fork", DeprecationWarning)
+    os.register_at_fork(before=before_fork, after_in_child=after_fork)
+
+
+def main():
+    global host, wire
+    source, sink, raw = settle()
+    wire = Wire(source, sink)
+    host = Host(wire, raw)
+    furnish()
+    host.start(wire.receive()[0])
+    signal.signal(signal.SIGIO, wire.cuts.signalled)
+    fcntl.fcntl(source, fcntl.F_SETOWN, os.getpid())
+    fcntl.fcntl(source, fcntl.F_SETFL, fcntl.fcntl(source, fcntl.F_GETFL) | os.O_ASYNC)
+    threading.Thread(target=host.keep_forwarding, daemon=True).start()
+    while True:
+        try:
+            host.serve()
+        except BaseException as error:
+            # An interrupt that came between two lines of this file: its call still wants its end.
+            wire.cuts.running = None
+            if host.ident is not None:
+                host.end({"op": "end", "id": host.ident, "error": [type(error).__name__, "", ""]}, b"")
+
+
+HERE = main.__code__.co_filename
