@@ -199,16 +199,16 @@ class Host:
         return b""
 
     def describe(self, error, answer):
-        """Puts the exception into the answer, without the frames of this file."""
+        """Puts the exception into the answer, without the frames of what runs it."""
         import traceback
         kind, trace = type(error), error.__traceback__
-        while trace is not None and trace.tb_frame.f_code.co_filename == HERE:
+        while trace is not None and ours(trace):
             trace = trace.tb_next
-        frame = trace
-        while frame is not None and frame.tb_next is not None:
-            if frame.tb_next.tb_frame.f_code.co_filename == HERE:
-                frame.tb_next = None
-            frame = frame.tb_next
+        last = trace
+        while last is not None and last.tb_next is not None:
+            if ours(last.tb_next):
+                last.tb_next = None
+            last = last.tb_next
         name = kind.__qualname__
         if kind.__module__ not in ("builtins", "__main__"):
             name = "%s.%s" % (kind.__module__, name)
@@ -234,6 +234,10 @@ class Host:
         for text in self.out:
             text.flush()
         os._exit(1 if failed else 0)
+
+
+def ours(trace):
+    return trace.tb_frame.f_code.co_filename.startswith("<stockade guest ")
 
 
 def before_fork():
@@ -299,6 +303,3 @@ def main():
             wire.cuts.running = None
             if host.ident is not None:
                 host.end({"op": "end", "id": host.ident, "error": [type(error).__name__, "", ""]}, b"")
-
-
-HERE = main.__code__.co_filename

@@ -1,0 +1,185 @@
+"""One interpreter of a session in one sandbox: its start, frames with it, its end."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import select
+import struct
+import subprocess
+import time
+from typing import Any, Dict, List, Mapping, Optional, Union
+
+from . import channel
+from .channel import Channel, ChannelClosed, ChannelError, Frame, Malformed, Watch
+
+_LENGTHS = struct.Struct(">II")
+_PIECE = 1 << 16
+_ENDING = 1.0
+"""Seconds that a sandbox has to be gone by itself, once it has closed the channel."""
+
+BODY_LIMIT = 1 << 16
+"""Bytes that the guest puts into a frame of output."""
+
+
+class Feed(Channel):
+    """A channel whose waiting can be broken off and resumed: half a frame is kept until its rest comes."""
+
+    def __init__(self, reading: int, writing: int) -> None:
+        super().__init__(reading, writing, body_limit=BODY_LIMIT)
+        self._data = bytearray()
+        self.unsent = False
+        """Whether a frame was begun and not finished, after which nothing more can be said."""
+
+    def say(self, header: Mapping[str, Any], body: Union[bytes, memoryview] = b"", *, deadline: Optional[float]) -> None:
+        """Send one frame, and know it if that is broken off."""
+        self.unsent = True
+        self.send(header, body, deadline=deadline)
+        self.unsent = False
+
+    def receive(self, *, deadline: Optional[float] = None, watch: Optional[Watch] = None) -> Frame:
+        """As `Channel.receive`, and after `DeadlinePassed` or what ``watch`` raised it can be called again."""
+        while True:
+            frame = self._complete()
+            if frame is not None:
+                return frame
+            if deadline is not None and time.monotonic() >= deadline:
+                raise channel.DeadlinePassed("the guest did not answer in time")
+            try:
+                part = os.read(self._reading, _PIECE)
+            except BlockingIOError:
+                channel._wait(self._reading, select.POLLIN, deadline, watch)
+                continue
+            if not part:
+                raise ChannelClosed("the guest has closed its end")
+            self._data += part
+
+    def _complete(self) -> Optional[Frame]:
+        data = self._data
+        if len(data) < _LENGTHS.size:
+            return None
+        head, body = _LENGTHS.unpack_from(data)
+        if head > self.header_limit or body > self.body_limit:
+            raise Malformed(f"a frame of {head} and {body} bytes; at most {self.header_limit} and {self.body_limit} are allowed")
+        start = _LENGTHS.size + head
+        if len(data) < start + body:
+            return None
+        header = channel.decode_header(data[_LENGTHS.size : start])
+        frame = Frame(header, data[start : start + body])
+        del data[: start + body]
+        return frame
+
+
+class Woken(Exception):
+    """There is news that is no frame."""
+
+
+class Talk:
+    """A sandbox with the interpreter in it, from its start to its end."""
+
+    def __init__(self, prepared: Any, program: bytes, request: Mapping[str, Any]) -> None:
+        self.process = prepared.popen(stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        self.feed = Feed(self.process.stdout.fileno(), self.process.stdin.fileno())
+        self.calls = 0
+        self.ended = False
+        self._errors = self.process.stderr.fileno()
+        self._printed: List[bytes] = []
+        os.set_blocking(self._errors, False)
+        self._woken, self._wake = os.pipe()
+        os.set_blocking(self._woken, False)
+        os.set_blocking(self._wake, False)
+        self.watch: Watch = {self._errors: self._read_errors, self._woken: self._read_wake}
+        self._open = True
+        try:
+            # Less than a pipe holds, so that nobody waits here for the interpreter to come up.
+            self.feed.send_raw(program, deadline=time.monotonic() + 60)
+            self.feed.say(request, deadline=time.monotonic() + 60)
+        except ChannelError:
+            pass  # it is dead already, which is found out where its first answer is read
+        except BaseException:
+            self.close()
+            raise
+
+    def ask(self, header: Mapping[str, Any], body: Union[bytes, memoryview], *, most: int, deadline: Optional[float]) -> Frame:
+        """Send a request, and receive its one answer, whose body has at most ``most`` bytes.
+
+        What is printed meanwhile is dropped. Raises what `Channel.receive` does.
+        """
+        if header:
+            self.feed.say(header, body, deadline=deadline)
+        self.feed.body_limit = max(most, BODY_LIMIT)
+        while True:
+            try:
+                frame = self.feed.receive(deadline=deadline, watch=self.watch)
+            except Woken:
+                continue
+            if frame.header.get("op") != "out":
+                return frame
+
+    def wake(self) -> None:
+        """Break off a waiting that another thread is in."""
+        with contextlib.suppress(BlockingIOError):
+            os.write(self._wake, b"!")
+
+    def printed(self) -> bytes:
+        """What was written to descriptor 2 itself since the last time."""
+        if not self._printed:
+            return b""
+        found = b"".join(self._printed)
+        self._printed.clear()
+        return found
+
+    def look(self) -> None:
+        """Take what is on descriptor 2 now, of which a pipe holds no more than 64 KiB."""
+        if self._errors in self.watch:
+            with contextlib.suppress(Woken):
+                if not self._read_errors():
+                    del self.watch[self._errors]
+
+    def _read_errors(self) -> bool:
+        try:
+            part = os.read(self._errors, _PIECE)
+        except BlockingIOError:
+            return True
+        if part:
+            self._printed.append(part)
+            raise Woken
+        return False
+
+    def _read_wake(self) -> bool:
+        with contextlib.suppress(BlockingIOError):
+            os.read(self._woken, _PIECE)
+        raise Woken
+
+    def end(self, kill: bool) -> Any:
+        """The report of the sandbox, which is over, or is killed now."""
+        self.ended = True
+        if not kill:
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self.process.wait(timeout=_ENDING)
+        self.process.kill()
+        self.process.wait()
+        self.look()
+        return self.process.report
+
+    def close(self) -> None:
+        """Kill the sandbox, if it is still there, and close every descriptor."""
+        if not self._open:
+            return
+        self._open = False
+        try:
+            self.process.kill()
+            self.process.wait()
+        finally:
+            for stream in (self.process.stdin, self.process.stdout, self.process.stderr):
+                with contextlib.suppress(OSError):
+                    stream.close()
+            os.close(self._woken)
+            os.close(self._wake)
+
+
+def start_request(
+    paths: List[str], work: str, tools: List[List[str]], preload: List[str], limits: Dict[str, int]
+) -> Dict[str, Any]:
+    """The first frame that a guest gets."""
+    return {"op": "start", "path": paths, "work": work, "tools": tools, "preload": preload, **limits}
