@@ -31,7 +31,7 @@ from ._remote.files import WORK, Files
 from ._remote.talk import Talk, start_request
 from ._remote.toolbox import Toolbox, ToolLimits
 from ._remote.faults import RemoteError
-from .errors import SandboxError
+from .errors import HostLost, SandboxError
 from .result import Failure, Result
 
 __all__ = ["Session", "SessionLost", "Stream", "Result", "Failure"]
@@ -54,10 +54,11 @@ class SessionLost(SandboxError):
     and ``stderr`` are what the call had printed.
     """
 
+    kind = "session_lost"
+    hint = "reset() starts a new interpreter in a new sandbox"
+
     def __init__(self, message: str, report: Any = None, stdout: str = "", stderr: str = "") -> None:
         super().__init__(message)
-        self.kind = "session_lost"
-        self.hint = "reset() starts a new interpreter in a new sandbox"
         self.report = report
         self.stdout = stdout
         self.stderr = stderr
@@ -378,7 +379,7 @@ class Session:
 
     def _own(self) -> None:
         if os.getpid() != self._pid:
-            raise _error("the session belongs to the process that made it, and this is a child of that")
+            raise HostLost("the session belongs to the process that made it, and this is a child of that")
 
     @contextlib.contextmanager
     def _hold(self) -> Iterator[None]:
@@ -533,14 +534,15 @@ class _Setting:
 
 
 def _policy(policy: Any, keywords: Mapping[str, Any], python: Any) -> Any:
-    from .policy import Policy
+    from .policy import policy_of
 
-    asked = Policy(**{**_DEFAULTS, **keywords}) if policy is None else policy.replace(**keywords)
+    asked = policy_of(policy, {**(_DEFAULTS if policy is None else {}), **keywords})
+    written = asked.to_dict()
     return asked.replace(
         output="unlimited",
         cwd=WORK,
-        mounts=[*asked.mounts, *python.mounts, {"tmpfs": WORK}],
-        env={**python.environment, "MPLBACKEND": "Agg", **asked.env},
+        mounts=[*written["filesystem"]["mounts"], *python.mounts, {"tmpfs": WORK}],
+        env={**python.environment, "MPLBACKEND": "Agg", **written["process"]["env"]},
     )
 
 
@@ -551,7 +553,3 @@ def _seconds(timeout: Any) -> Optional[float]:
     if not 0 < seconds < 1e9:
         raise ValueError(f"timeout={timeout!r} is no time in seconds")
     return seconds
-
-
-def _error(message: str) -> SandboxError:
-    return SandboxError(message)

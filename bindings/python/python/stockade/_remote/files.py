@@ -27,9 +27,10 @@ class FileRefused(SandboxError, ValueError):
     system refused.
     """
 
+    kind = "file_refused"
+
     def __init__(self, message: str, reason: str) -> None:
         super().__init__(message)
-        self.kind = "file_refused"
         self.reason = reason
 
 

@@ -104,7 +104,7 @@ def read_json(data: Union[bytes, bytearray]) -> Any:
     """A JSON value that a guest wrote, made of types of the language alone, or `Malformed`."""
     try:
         text = data.decode("utf-8")
-        value = json.loads(text, parse_int=_integer, parse_constant=_no_constant)
+        value = _DECODER.decode(text)
         if "\\u" in text:
             json.dumps(value, ensure_ascii=False).encode("utf-8")  # half a pair cannot be printed
     except (ValueError, RecursionError) as error:
@@ -121,3 +121,6 @@ def _integer(digits: str) -> int:
 
 def _no_constant(name: str) -> Any:
     raise ValueError(f"{name} is no JSON")
+
+
+_DECODER = json.JSONDecoder(parse_int=_integer, parse_constant=_no_constant)
