@@ -19,7 +19,7 @@ import stockade
 from stockade import Session, SessionLost
 from stockade.errors import HostLost
 
-STUBBORN = "while True:\n  try:\n    while True: pass\n  except KeyboardInterrupt: pass"
+STUBBORN = "import time\nwhile True:\n  try: time.sleep(60)\n  except BaseException: pass"
 
 
 def interrupt_when(session: Session, marker: str) -> Any:
@@ -141,7 +141,7 @@ def test_a_spare_takes_over_at_a_reset() -> None:
 def test_a_spare_that_died_is_an_error_of_the_reset_and_the_next_one_works() -> None:
     with open_session(spare=True) as session:
         assert session._spare is not None
-        session._spare.process.kill()
+        session._spare.kill()
         with pytest.raises(SessionLost):
             session.reset()
         session.reset()
@@ -239,7 +239,7 @@ def test_a_child_of_the_host_cannot_use_the_session_nor_end_it(session: Session)
 
 def test_a_session_that_is_dropped_warns_and_ends() -> None:
     session = open_session()
-    process = session._state.process  # type: ignore[union-attr]
+    process = session._state._process  # type: ignore[union-attr]
     with pytest.warns(ResourceWarning, match="unclosed"):
         del session
     assert process.poll() is not None
@@ -296,8 +296,6 @@ def test_too_much_memory_ends_the_session_with_that_verdict() -> None:
         with pytest.raises(SessionLost) as caught:
             session.run("x = bytearray(1 << 29)\nfor i in range(0, len(x), 4096): x[i] = 1")
         verdict = caught.value.verdict
-        if verdict.kind == "exited" or verdict.kind.startswith("exited"):
-            pytest.skip("SKIP: too_much_memory: no real sandbox")
         assert (verdict.kind, verdict.control) == ("limit", "memory")
 
 

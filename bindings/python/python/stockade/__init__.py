@@ -47,6 +47,7 @@ if TYPE_CHECKING:
         SandboxFuture,
         WorkerLost,
     )
+    from .session import Failure, FileRefused, Result, Session, SessionLost
 
 __all__ = [
     "DEVNULL",
@@ -58,6 +59,8 @@ __all__ = [
     "Completed",
     "Doctor",
     "Enforcement",
+    "Failure",
+    "FileRefused",
     "HostLost",
     "Instance",
     "InternalError",
@@ -74,6 +77,7 @@ __all__ = [
     "Process",
     "RemoteError",
     "Report",
+    "Result",
     "ResultError",
     "Sandbox",
     "SandboxError",
@@ -82,6 +86,8 @@ __all__ = [
     "SandboxProcessError",
     "SandboxTimeout",
     "SandboxedFunction",
+    "Session",
+    "SessionLost",
     "SetupError",
     "Unmet",
     "Unsupported",
@@ -112,6 +118,7 @@ _LAZY = {
     "WorkerLost": "executor",
     "sandboxed": "decorator",
 }
+_LAZY.update({name: "session" for name in ("Failure", "FileRefused", "Result", "Session", "SessionLost")})
 
 
 def __getattr__(name: str) -> Any:

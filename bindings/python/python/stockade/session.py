@@ -127,7 +127,7 @@ class Session:
         self._limits = CallLimits(_seconds(timeout), float(grace), output, output_overflow == "truncate")
         self._tools = Toolbox(tools or {}, ToolLimits(tool_calls, tool_bytes, tool_rate))
         self._files = {Files.name(name): bytes(data) for name, data in (files or {}).items()}
-        self._setting = _Setting(policy, policy_keywords, list(preload), self._tools)
+        self._setting: Optional[_Setting] = _Setting(policy, policy_keywords, list(preload), self._tools)
         self._pid = os.getpid()
         self._lock = threading.Lock()
         self._holder: Optional[int] = None
@@ -320,13 +320,12 @@ class Session:
         if self._holder == threading.get_ident():
             # From a tool or a listener: the call that it belongs to cleans up.
             if talk is not None:
-                talk.process.kill()
+                talk.kill()
             return
         if talk is not None and self._lock.locked():
-            talk.process.kill()
+            talk.kill()
         with self._lock:
-            self._dispose()
-            self._drop_spare()
+            self._drop_all()
 
     @property
     def alive(self) -> bool:
@@ -343,8 +342,7 @@ class Session:
         if not self._closed and os.getpid() == self._pid:
             warnings.warn(f"unclosed {self!r}", ResourceWarning, source=self, stacklevel=2)
             self._closed = True
-            self._dispose()
-            self._drop_spare()
+            self._drop_all()
 
     def __repr__(self) -> str:
         state = "closed" if self._closed else "lost" if self._lost else "running" if self._request else "idle"
@@ -357,25 +355,29 @@ class Session:
     # -- within
 
     def _begin(self) -> None:
-        talk, self._spare = self._spare or self._setting.launch(), None
+        setting = self._setting
+        assert setting is not None
+        talk, self._spare = self._spare or setting.launch(), None
         self._state, self._lost = talk, None
         deadline = time.monotonic() + _START
         with self._guarded():
-            self._setting.wait(talk, deadline)
+            setting.wait(talk, deadline)
             for name, data in self._files.items():
                 Files(talk, deadline).put(name, data)
         if self._wants_spare:
-            self._spare = self._setting.launch()
+            self._spare = setting.launch()
 
     def _dispose(self) -> None:
         talk, self._state = self._state, None
         if talk is not None:
             talk.close()
 
-    def _drop_spare(self) -> None:
+    def _drop_all(self) -> None:
+        self._dispose()
         talk, self._spare = self._spare, None
         if talk is not None:
             talk.close()
+        self._setting = None
 
     def _own(self) -> None:
         if os.getpid() != self._pid:
@@ -396,8 +398,7 @@ class Session:
             finally:
                 self._holder = None
                 if self._closed:
-                    self._dispose()
-                    self._drop_spare()
+                    self._drop_all()
 
     @contextlib.contextmanager
     def _turn(self) -> Iterator[Talk]:
@@ -503,7 +504,7 @@ class Stream:
             finally:
                 session._request = None
                 if talk.ended and session._lost is None:
-                    session._lose("a call was broken off, and its code did not stop", talk.process.report)
+                    session._lose("a call was broken off, and its code did not stop", talk.report)
             self._result = call.result
 
 
@@ -511,15 +512,15 @@ class _Setting:
     """What every interpreter of a session is started with."""
 
     def __init__(self, policy: Any, keywords: Mapping[str, Any], preload: List[str], tools: Toolbox) -> None:
-        from . import process
         from ._remote.interpreter import Interpreter
+        from .sandbox import prepare
 
         own = [name for name in _OWN if name in keywords]
         if own:
             raise TypeError(f"`{own[0]}` is the session's own, and cannot be set")
         python = Interpreter.current()
         args, self._program = python.boot("wire", "tools", "files", "session")
-        self._prepared = process.prepare(args, policy=_policy(policy, keywords, python))
+        self._prepared = prepare(args, policy=_policy(policy, keywords, python))
         limits = {"value": VALUE_LIMIT, "tool_bytes": tools.limits.size}
         self._request = start_request(list(python.paths), WORK, tools.described(), preload, limits)
 

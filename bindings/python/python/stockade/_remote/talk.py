@@ -78,18 +78,19 @@ class Talk:
     """A sandbox with the interpreter in it, from its start to its end."""
 
     def __init__(self, prepared: Any, program: bytes, request: Mapping[str, Any]) -> None:
-        self.process = prepared.popen(stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-        self.feed = Feed(self.process.stdout.fileno(), self.process.stdin.fileno())
+        process = prepared.popen(stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, bufsize=0)
+        self._process: Any = process
+        self.report: Any = None
+        self.feed = Feed(process.stdout.fileno(), process.stdin.fileno())
         self.calls = 0
         self.ended = False
-        self._errors = self.process.stderr.fileno()
+        self._errors = process.stderr.fileno()
         self._printed: List[bytes] = []
         os.set_blocking(self._errors, False)
         self._woken, self._wake = os.pipe()
         os.set_blocking(self._woken, False)
         os.set_blocking(self._wake, False)
         self.watch: Watch = {self._errors: self._read_errors, self._woken: self._read_wake}
-        self._open = True
         try:
             # Less than a pipe holds, so that nobody waits here for the interpreter to come up.
             self.feed.send_raw(program, deadline=time.monotonic() + 60)
@@ -151,27 +152,38 @@ class Talk:
             os.read(self._woken, _PIECE)
         raise Woken
 
+    def kill(self) -> None:
+        """Kill the sandbox, if it is still there; from any thread."""
+        process = self._process
+        if process is not None:
+            process.kill()
+
     def end(self, kill: bool) -> Any:
         """The report of the sandbox, which is over, or is killed now."""
         self.ended = True
+        process = self._process
+        if process is None:
+            return self.report
         if not kill:
             with contextlib.suppress(subprocess.TimeoutExpired):
-                self.process.wait(timeout=_ENDING)
-        self.process.kill()
-        self.process.wait()
+                process.wait(timeout=_ENDING)
+        process.kill()
+        process.wait()
         self.look()
-        return self.process.report
+        self.report = process.report
+        return self.report
 
     def close(self) -> None:
         """Kill the sandbox, if it is still there, and close every descriptor."""
-        if not self._open:
+        process, self._process = self._process, None
+        if process is None:
             return
-        self._open = False
+        self.watch.clear()  # a circle, which would keep this object
         try:
-            self.process.kill()
-            self.process.wait()
+            process.kill()
+            process.wait()
         finally:
-            for stream in (self.process.stdin, self.process.stdout, self.process.stderr):
+            for stream in (process.stdin, process.stdout, process.stderr):
                 with contextlib.suppress(OSError):
                     stream.close()
             os.close(self._woken)
