@@ -14,6 +14,7 @@ from .toolbox import read_json
 WORK = "/work"
 _NAME = 4096
 _PART = 255
+_DEPTH = 100
 _PUT = 1 << 30
 _LIST = 1 << 24
 
@@ -110,7 +111,7 @@ class Files:
         name = path[len(WORK) + 1 :] if path.startswith(WORK + "/") else path
         parts: List[str] = name.split("/")
         try:
-            fits = len(name.encode()) <= _NAME and all(len(part.encode()) <= _PART for part in parts)
+            fits = len(name.encode()) <= _NAME and len(parts) <= _DEPTH and all(len(part.encode()) <= _PART for part in parts)
         except UnicodeEncodeError:
             fits = False
         if not fits or "\0" in name or any(part in ("", ".", "..") for part in parts):
