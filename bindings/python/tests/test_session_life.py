@@ -209,7 +209,8 @@ def test_ctrl_c_interrupts_the_code_and_keeps_the_session(session: Session) -> N
 def test_ctrl_c_kills_code_that_does_not_obey() -> None:
     with open_session(grace=0.2) as session:
         with pytest.raises(KeyboardInterrupt):
-            session.run("print('go')\n" + STUBBORN, on_stdout=lambda text: signal.raise_signal(signal.SIGINT))
+            code = "import time\ntry: print('go'); time.sleep(60)\nexcept BaseException: pass\n" + STUBBORN
+            session.run(code, on_stdout=lambda text: signal.raise_signal(signal.SIGINT))
         with pytest.raises(SessionLost):
             session.run("1")
 

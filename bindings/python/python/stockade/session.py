@@ -23,18 +23,18 @@ import os
 import threading
 import time
 import warnings
-from typing import Any, Callable, Dict, Iterable, Iterator, List, Mapping, Optional, Tuple, Union
+from typing import Any, Callable, Dict, Generator, Iterable, Iterator, List, Mapping, Optional, Tuple, Union
 
 from ._remote.call import VALUE_LIMIT, Call, CallLimits, Lost, Request, failure_texts
 from ._remote.channel import ChannelClosed, ChannelError
-from ._remote.files import WORK, Files
+from ._remote.files import WORK, FileRefused, Files
 from ._remote.talk import Talk, start_request
 from ._remote.toolbox import Toolbox, ToolLimits
 from ._remote.faults import RemoteError
 from .errors import HostLost, SandboxError
 from .result import Failure, Result
 
-__all__ = ["Session", "SessionLost", "Stream", "Result", "Failure"]
+__all__ = ["Failure", "FileRefused", "Result", "Session", "SessionLost", "Stream"]
 
 _START = 60.0
 """Seconds that an interpreter may take to come up, its imports included."""
@@ -474,7 +474,7 @@ class Stream:
         """Interrupt the code, if it still runs."""
         self._texts.close()
 
-    def _decoded(self) -> Iterator[Tuple[str, str]]:
+    def _decoded(self) -> Generator[Tuple[str, str], None, None]:
         import codecs
 
         new = codecs.getincrementaldecoder("utf-8")
@@ -489,7 +489,7 @@ class Stream:
             if rest:
                 yield _STREAMS[number], rest
 
-    def events(self) -> Iterator[Tuple[int, bytes]]:
+    def events(self) -> Generator[Tuple[int, bytes], None, None]:
         """The numbers of the streams, and bytes."""
         session = self._session
         with session._turn() as talk:

@@ -46,9 +46,9 @@ class Feed(Channel):
             if deadline is not None and time.monotonic() >= deadline:
                 raise channel.DeadlinePassed("the guest did not answer in time")
             try:
-                part = os.read(self._reading, _PIECE)
+                part = os.read(self.reading, _PIECE)
             except BlockingIOError:
-                channel._wait(self._reading, select.POLLIN, deadline, watch)
+                channel._wait(self.reading, select.POLLIN, deadline, watch)
                 continue
             if not part:
                 raise ChannelClosed("the guest has closed its end")

@@ -4,6 +4,8 @@ Requests come on what was descriptor 0, one at a time; answers go to what was de
 run shares the process with it, so the host believes nothing that comes from here.
 """
 
+from __future__ import annotations
+
 import _ast
 import _sitebuiltins
 import builtins
@@ -20,9 +22,16 @@ import threading
 import types
 import warnings
 
-from stockade_guest import files
-from stockade_guest.tools import Tools
-from stockade_guest.wire import Wire, header
+from . import files
+from .tools import Tools
+from .wire import Wire, header
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, Dict, Tuple
+
+host: Host
+wire: Wire
 
 TEXT = 32 * 1024        # characters of a repr, a message, a traceback
 PIECE = 64 * 1024       # bytes of output in one frame
@@ -35,16 +44,16 @@ STREAM = {number: b'{"op":"out","fd":%d}' % number for number in (1, 2)}
 class Stream(io.RawIOBase):
     """The bytes below sys.stdout and sys.stderr."""
 
-    def __init__(self, number):
+    def __init__(self, number: int) -> None:
         self.number = number
 
-    def writable(self):
+    def writable(self) -> bool:
         return True
 
-    def fileno(self):
+    def fileno(self) -> int:
         return self.number
 
-    def write(self, data):
+    def write(self, data: Any) -> int:
         data = bytes(data)
         if host.forked:
             return os.write(self.number, data)
@@ -55,15 +64,15 @@ class Stream(io.RawIOBase):
         return len(data)
 
 
-def stream(number, name):
-    text = io.TextIOWrapper(Stream(number), "utf-8", "replace", line_buffering=True)
-    text.mode = "w"
+def stream(number: int, name: str) -> io.TextIOWrapper:
+    raw: Any = Stream(number)
+    text = io.TextIOWrapper(raw, "utf-8", "replace", line_buffering=True)
     setattr(sys, name, text)
     setattr(sys, "__%s__" % name, text)
     return text
 
 
-def plain(value, most):
+def plain(value: Any, most: int) -> bool:
     """Whether a value is JSON and nothing else, so that it is the same on the other side."""
     waiting = [(value, 0)]
     while waiting:
@@ -89,20 +98,20 @@ def plain(value, most):
     return most > 0
 
 
-def cut(text):
+def cut(text: str) -> str:
     return text if len(text) <= TEXT else text[:TEXT - 1] + "\u2026"
 
 
 class Host:
     """What the host asks for, one request after the other."""
 
-    def __init__(self, wire, raw):
+    def __init__(self, wire: Wire, raw: int) -> None:
         self.wire, self.raw, self.cuts = wire, raw, wire.cuts
         self.forked = False
         self.draining = threading.Lock()
-        self.ident = None       # of the call that has not been answered
+        self.ident: Any = None  # of the call that has not been answered
 
-    def forward(self):
+    def forward(self) -> None:
         """Sends on what subprocesses and C code wrote to descriptor 1."""
         with self.cuts, self.draining:
             while True:
@@ -112,26 +121,26 @@ class Host:
                     return
                 self.wire.send(STREAM[1], data)
 
-    def keep_forwarding(self):
+    def keep_forwarding(self) -> None:
         waiting = select.poll()
         waiting.register(self.raw, select.POLLIN)
         while True:
             waiting.poll()
             self.forward()
 
-    def start(self, request):
+    def start(self, request: Dict[str, Any]) -> None:
         sys.path[:] = request["path"]
         os.chdir(request["work"])
         self.work, self.most = request["work"], request["value"]
         self.out = [stream(1, "stdout"), stream(2, "stderr")]
         self.tools = Tools(wire, request["tools"], request["tool_bytes"])
         self.main = types.ModuleType("__main__")
-        self.main.__builtins__ = builtins
+        setattr(self.main, "__builtins__", builtins)
         sys.modules["__main__"] = self.main
         self.scope = self.main.__dict__
         for name in self.tools.names:
             self.scope[name] = getattr(self.tools.module, name)
-        answer = {"op": "ready"}
+        answer: Dict[str, Any] = {"op": "ready"}
         try:
             for name in request["preload"]:
                 __import__(name)
@@ -139,7 +148,7 @@ class Host:
             self.describe(error, answer)
         self.wire.send(header(answer))
 
-    def serve(self):
+    def serve(self) -> None:
         while True:
             request, size = self.wire.head()
             op = request["op"]
@@ -151,9 +160,10 @@ class Host:
             else:
                 self.wire.exactly(size)
 
-    def run(self, ident, code):
+    def run(self, ident: int, code: bytes) -> None:
         self.ident = ident
-        answer, body = {"op": "end", "id": ident}, b""
+        answer: Dict[str, Any] = {"op": "end", "id": ident}
+        body = b""
         self.cuts.running = ident
         try:
             try:
@@ -170,23 +180,27 @@ class Host:
             answer["error"] = [type(error).__name__, "", ""]
         self.end(answer, body)
 
-    def end(self, answer, body):
+    def end(self, answer: Dict[str, Any], body: bytes) -> None:
         with self.tools.turn:
             self.cuts.running = None
         self.ident = None
         self.wire.send(header(answer), body)
 
-    def execute(self, code, name):
-        tree = compile(code, name, "exec", _ast.PyCF_ONLY_AST, True)
+    def execute(self, code: str, name: str) -> Tuple[bool, Any]:
+        tree: Any = compile(code, name, "exec", _ast.PyCF_ONLY_AST, True)
         linecache.cache[name] = (len(code), None, code.splitlines(True), name)
         linecache.cache.pop("<session %d>" % (self.ident - KEPT), None)
         last = tree.body.pop() if tree.body and type(tree.body[-1]) is _ast.Expr else None
-        value = compile(_ast.Expression(last.value), name, "eval", 0, True) if last else None
+        first = compile(tree, name, "exec", 0, True)
+        if last is None:
+            exec(first, self.scope)
+            return False, None
+        value = compile(_ast.Expression(last.value), name, "eval", 0, True)
         if tree.body:
-            exec(compile(tree, name, "exec", 0, True), self.scope)
-        return (True, eval(value, self.scope)) if last else (False, None)
+            exec(first, self.scope)
+        return True, eval(value, self.scope)
 
-    def render(self, value, answer):
+    def render(self, value: Any, answer: Dict[str, Any]) -> bytes:
         answer["repr"] = cut(repr(value))
         try:
             if plain(value, self.most):
@@ -198,7 +212,7 @@ class Host:
             pass
         return b""
 
-    def describe(self, error, answer):
+    def describe(self, error: BaseException, answer: Dict[str, Any]) -> None:
         """Puts the exception into the answer, without the frames of what runs it."""
         import traceback
         kind, trace = type(error), error.__traceback__
@@ -221,7 +235,7 @@ class Host:
             text = text[:TEXT // 2] + "\n\u2026\n" + text[-TEXT // 2 + 3:]
         answer["error"] = [cut(name), cut(message), text]
 
-    def flush(self):
+    def flush(self) -> None:
         for index, (number, name) in enumerate(((1, "stdout"), (2, "stderr"))):
             try:
                 self.out[index].flush()
@@ -229,18 +243,18 @@ class Host:
                 self.out[index] = stream(number, name)
         self.forward()
 
-    def leave(self, failed):
+    def leave(self, failed: bool) -> None:
         """Ends a process that the code forked and that came back from it."""
         for text in self.out:
             text.flush()
         os._exit(1 if failed else 0)
 
 
-def ours(trace):
+def ours(trace: types.TracebackType) -> bool:
     return trace.tb_frame.f_code.co_filename.startswith("<stockade guest ")
 
 
-def before_fork():
+def before_fork() -> None:
     for text in host.out:
         try:
             text.flush()
@@ -248,14 +262,14 @@ def before_fork():
             pass
 
 
-def after_fork():
+def after_fork() -> None:
     """A child has no part in the channel: what it prints goes by its descriptors."""
     host.forked, host.tools.alive, wire.cuts.running = True, False, None
     os.close(wire.source)
     os.close(wire.sink)
 
 
-def settle():
+def settle() -> Tuple[int, int, int]:
     """Takes the channel off the descriptors that code can see."""
     source, sink = os.dup(0), os.dup(1)
     raw, write = os.pipe()
@@ -272,19 +286,20 @@ def settle():
     return source, sink, raw
 
 
-def furnish():
+def furnish() -> None:
     """What `site` would have given, and what a process with a second thread needs."""
     builtins.exit = _sitebuiltins.Quitter("exit", "Ctrl-D (i.e. EOF)")
     builtins.quit = _sitebuiltins.Quitter("quit", "Ctrl-D (i.e. EOF)")
     builtins.help = _sitebuiltins._Helper()
-    sys.stdin = sys.__stdin__ = open(0, encoding="utf-8", closefd=False)
+    sys.stdin = open(0, encoding="utf-8", closefd=False)
+    setattr(sys, "__stdin__", sys.stdin)
     faulthandler.enable(2)
     # No lock of the thread that forwards descriptor 1 is one that a child waits for.
     warnings.filterwarnings("ignore", ".*multi-threaded, use of fork", DeprecationWarning)
     os.register_at_fork(before=before_fork, after_in_child=after_fork)
 
 
-def main():
+def main() -> None:
     global host, wire
     source, sink, raw = settle()
     wire = Wire(source, sink)

@@ -1,12 +1,20 @@
 """Functions of the host's, as code inside calls them."""
 
+from __future__ import annotations
+
 import json
 import signal
 import sys
 import threading
 import types
 
-from stockade_guest.wire import header
+from .wire import header
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, Callable, Dict, List, Optional, Tuple
+
+    from .wire import Wire
 
 
 class ToolError(Exception):
@@ -16,29 +24,29 @@ class ToolError(Exception):
 class Tools:
     """Functions of the host's. One call is under way at a time, whatever thread it comes from."""
 
-    def __init__(self, wire, described, limit):
+    def __init__(self, wire: Wire, described: List[List[str]], limit: int) -> None:
         self.wire, self.cuts = wire, wire.cuts
         self.limit = limit
         self.alive = True
         self.turn = threading.Lock()
         self.number = 0
         self.module = types.ModuleType("stockade_tools", "Functions of the host's.")
-        self.module.ToolError = ToolError
+        setattr(self.module, "ToolError", ToolError)
         ToolError.__module__ = "stockade_tools"
         sys.modules["stockade_tools"] = self.module
         for name, text in described:
             setattr(self.module, name, self.make(name, text))
         self.names = [name for name, _ in described]
 
-    def make(self, name, text):
-        def tool(*args, **kwargs):
+    def make(self, name: str, text: str) -> Callable[..., Any]:
+        def tool(*args: Any, **kwargs: Any) -> Any:
             return self.ask(name, args, kwargs)
         tool.__name__ = tool.__qualname__ = name
         tool.__module__ = "stockade_tools"
         tool.__doc__ = text
         return tool
 
-    def ask(self, name, args, kwargs):
+    def ask(self, name: str, args: Tuple[Any, ...], kwargs: Dict[str, Any]) -> Any:
         body = json.dumps({"args": args, "kwargs": kwargs}, ensure_ascii=False).encode("utf-8", "replace")
         if len(body) > self.limit:
             raise ToolError("%s: arguments of %d bytes, at most %d are allowed" % (name, len(body), self.limit))
@@ -64,7 +72,7 @@ class Tools:
             raise ToolError(answer[1].decode("utf-8", "replace"))
         return json.loads(answer[1])
 
-    def answer(self, name, body):
+    def answer(self, name: str, body: bytes) -> Optional[Tuple[bool, bytes]]:
         self.wire.send(header({"op": "tool", "id": self.number, "name": name}), body)
         while True:
             fields, body = self.wire.receive()
