@@ -1,10 +1,12 @@
-"""What a call of a session gives back."""
+"""What a call of a session gives back, or raises."""
 
 from __future__ import annotations
 
 import html
 from dataclasses import dataclass
 from typing import Any, Optional
+
+from .errors import SandboxError
 
 
 @dataclass(frozen=True)
@@ -69,6 +71,28 @@ class Result:
             f'<pre class="stockade-{name}">{html.escape(text)}</pre>' for name, text in texts if text
         )
         return f'<div class="stockade-result">{shown}<small>{self.wall_ns / 1e6:.1f} ms</small></div>'
+
+
+class SessionLost(SandboxError):
+    """The interpreter is gone, and its variables and files with it; ``reset`` gives a new one.
+
+    ``report`` is that of the sandbox, or None where there is none; ``verdict`` is its verdict. ``stdout``
+    and ``stderr`` are what the call had printed.
+    """
+
+    kind = "session_lost"
+    hint = "reset() starts a new interpreter in a new sandbox"
+
+    def __init__(self, message: str, report: Any = None, stdout: str = "", stderr: str = "") -> None:
+        super().__init__(message)
+        self.report = report
+        self.stdout = stdout
+        self.stderr = stderr
+
+    @property
+    def verdict(self) -> Any:
+        """Why the sandbox ended, or None."""
+        return getattr(self.report, "verdict", None)
 
 
 def _short(text: str) -> str:

@@ -23,50 +23,27 @@ import os
 import threading
 import time
 import warnings
-from typing import Any, Callable, Dict, Generator, Iterable, Iterator, List, Mapping, Optional, Tuple, Union
+from typing import Any, Callable, Dict, Iterable, Iterator, Mapping, Optional, Tuple, Union
 
-from ._remote.call import VALUE_LIMIT, Call, CallLimits, Lost, Request, failure_texts
+from ._remote.call import CallLimits, Request
 from ._remote.channel import ChannelClosed, ChannelError
-from ._remote.files import WORK, FileRefused, Files
-from ._remote.talk import Talk, start_request
+from ._remote.files import FileRefused, Files
+from ._remote.setting import Setting
+from ._remote.stream import Stream
+from ._remote.talk import Talk
 from ._remote.toolbox import Toolbox, ToolLimits
 from ._remote.faults import RemoteError
 from .errors import HostLost, SandboxError
-from .result import Failure, Result
+from .result import Failure, Result, SessionLost
 
 __all__ = ["Failure", "FileRefused", "Result", "Session", "SessionLost", "Stream"]
 
 _START = 60.0
 """Seconds that an interpreter may take to come up, its imports included."""
 
-_DEFAULTS: Mapping[str, Any] = {"wall_time": "unlimited", "cpu_time": 600.0}
-_OWN = ("cwd", "output", "base")
-_STREAMS = {1: "stdout", 2: "stderr"}
 
 _UNSET: Any = object()
 Listener = Optional[Callable[[str], Any]]
-
-
-class SessionLost(SandboxError):
-    """The interpreter is gone, and its variables and files with it; ``reset`` gives a new one.
-
-    ``report`` is that of the sandbox, or None where there is none; ``verdict`` is its verdict. ``stdout``
-    and ``stderr`` are what the call had printed.
-    """
-
-    kind = "session_lost"
-    hint = "reset() starts a new interpreter in a new sandbox"
-
-    def __init__(self, message: str, report: Any = None, stdout: str = "", stderr: str = "") -> None:
-        super().__init__(message)
-        self.report = report
-        self.stdout = stdout
-        self.stderr = stderr
-
-    @property
-    def verdict(self) -> Any:
-        """Why the sandbox ended, or None."""
-        return getattr(self.report, "verdict", None)
 
 
 class Session:
@@ -127,7 +104,7 @@ class Session:
         self._limits = CallLimits(_seconds(timeout), float(grace), output, output_overflow == "truncate")
         self._tools = Toolbox(tools or {}, ToolLimits(tool_calls, tool_bytes, tool_rate))
         self._files = {Files.name(name): bytes(data) for name, data in (files or {}).items()}
-        self._setting: Optional[_Setting] = _Setting(policy, policy_keywords, list(preload), self._tools)
+        self._setting: Optional[Setting] = Setting(policy, policy_keywords, list(preload), self._tools)
         self._pid = os.getpid()
         self._lock = threading.Lock()
         self._holder: Optional[int] = None
@@ -446,105 +423,6 @@ class Session:
             usual.output if output is _UNSET else output,
             usual.truncate,
         )
-
-
-class Stream:
-    """What a call prints, as it comes; ``result`` is there afterwards."""
-
-    def __init__(self, session: Session, code: str, limits: CallLimits, request: Request) -> None:
-        self._session, self._limits, self._request = session, limits, request
-        self._code = code.encode("utf-8", "surrogatepass")
-        self._result: Optional[Result] = None
-        self._texts = self._decoded()
-
-    @property
-    def result(self) -> Result:
-        """The result of the call, which has to have ended."""
-        if self._result is None:
-            raise RuntimeError("the call has not ended")
-        return self._result
-
-    def __iter__(self) -> Iterator[Tuple[str, str]]:
-        return self._texts
-
-    def __next__(self) -> Tuple[str, str]:
-        return next(self._texts)
-
-    def close(self) -> None:
-        """Interrupt the code, if it still runs."""
-        self._texts.close()
-
-    def _decoded(self) -> Generator[Tuple[str, str], None, None]:
-        import codecs
-
-        new = codecs.getincrementaldecoder("utf-8")
-        decoders = {number: new("replace") for number in _STREAMS}
-        with contextlib.closing(self.events()) as events:
-            for number, data in events:
-                text = decoders[number].decode(data)
-                if text:
-                    yield _STREAMS[number], text
-        for number, decoder in decoders.items():
-            rest = decoder.decode(b"", True)
-            if rest:
-                yield _STREAMS[number], rest
-
-    def events(self) -> Generator[Tuple[int, bytes], None, None]:
-        """The numbers of the streams, and bytes."""
-        session = self._session
-        with session._turn() as talk:
-            call = Call(talk, session._tools, self._limits, self._request)
-            session._request = self._request
-            try:
-                yield from call.events(self._code)
-            except Lost as lost:
-                session._lose(str(lost), lost.report)
-                message = session._lost[0] if session._lost else str(lost)
-                raise SessionLost(message, lost.report, call.text(1), call.text(2)) from None
-            finally:
-                session._request = None
-                if talk.ended and session._lost is None:
-                    session._lose("a call was broken off, and its code did not stop", talk.report)
-            self._result = call.result
-
-
-class _Setting:
-    """What every interpreter of a session is started with."""
-
-    def __init__(self, policy: Any, keywords: Mapping[str, Any], preload: List[str], tools: Toolbox) -> None:
-        from ._remote.interpreter import Interpreter
-        from .sandbox import prepare
-
-        own = [name for name in _OWN if name in keywords]
-        if own:
-            raise TypeError(f"`{own[0]}` is the session's own, and cannot be set")
-        python = Interpreter.current()
-        args, self._program = python.boot("wire", "tools", "files", "session")
-        self._prepared = prepare(args, policy=_policy(policy, keywords, python))
-        limits = {"value": VALUE_LIMIT, "tool_bytes": tools.limits.size}
-        self._request = start_request(list(python.paths), WORK, tools.described(), preload, limits)
-
-    def launch(self) -> Talk:
-        return Talk(self._prepared, self._program, self._request)
-
-    def wait(self, talk: Talk, deadline: float) -> None:
-        frame = talk.ask({}, b"", most=0, deadline=deadline)
-        error = frame.header.get("error")
-        if frame.header.get("op") != "ready" or error is not None:
-            raise RemoteError(*failure_texts(error or ["RuntimeError", "the interpreter did not get ready", ""]))
-
-
-def _policy(policy: Any, keywords: Mapping[str, Any], python: Any) -> Any:
-    from .policy import policy_of
-
-    asked = policy_of(policy, {**(_DEFAULTS if policy is None else {}), **keywords})
-    written = asked.to_dict()
-    return asked.replace(
-        output="unlimited",
-        cwd=WORK,
-        mounts=[*written["filesystem"]["mounts"], *python.mounts, {"tmpfs": WORK}],
-        env={**python.environment, "MPLBACKEND": "Agg", **written["process"]["env"]},
-    )
 
 
 def _seconds(timeout: Any) -> Optional[float]:

@@ -188,10 +188,3 @@ class Talk:
                     stream.close()
             os.close(self._woken)
             os.close(self._wake)
-
-
-def start_request(
-    paths: List[str], work: str, tools: List[List[str]], preload: List[str], limits: Dict[str, int]
-) -> Dict[str, Any]:
-    """The first frame that a guest gets."""
-    return {"op": "start", "path": paths, "work": work, "tools": tools, "preload": preload, **limits}

@@ -1,0 +1,73 @@
+"""A call of a session as an iteration over what it prints."""
+
+from __future__ import annotations
+
+import codecs
+import contextlib
+from typing import TYPE_CHECKING, Generator, Iterator, Optional, Tuple
+
+from ..result import Result, SessionLost
+from .call import Call, CallLimits, Lost, Request
+
+if TYPE_CHECKING:
+    from ..session import Session
+
+_STREAMS = {1: "stdout", 2: "stderr"}
+
+
+class Stream:
+    """What a call prints, as it comes; ``result`` is there afterwards."""
+
+    def __init__(self, session: Session, code: str, limits: CallLimits, request: Request) -> None:
+        self._session, self._limits, self._request = session, limits, request
+        self._code = code.encode("utf-8", "surrogatepass")
+        self._result: Optional[Result] = None
+        self._texts = self._decoded()
+
+    @property
+    def result(self) -> Result:
+        """The result of the call, which has to have ended."""
+        if self._result is None:
+            raise RuntimeError("the call has not ended")
+        return self._result
+
+    def __iter__(self) -> Iterator[Tuple[str, str]]:
+        return self._texts
+
+    def __next__(self) -> Tuple[str, str]:
+        return next(self._texts)
+
+    def close(self) -> None:
+        """Interrupt the code, if it still runs."""
+        self._texts.close()
+
+    def _decoded(self) -> Generator[Tuple[str, str], None, None]:
+        new = codecs.getincrementaldecoder("utf-8")
+        decoders = {number: new("replace") for number in _STREAMS}
+        with contextlib.closing(self.events()) as events:
+            for number, data in events:
+                text = decoders[number].decode(data)
+                if text:
+                    yield _STREAMS[number], text
+        for number, decoder in decoders.items():
+            rest = decoder.decode(b"", True)
+            if rest:
+                yield _STREAMS[number], rest
+
+    def events(self) -> Generator[Tuple[int, bytes], None, None]:
+        """The numbers of the streams, and bytes."""
+        session = self._session
+        with session._turn() as talk:
+            call = Call(talk, session._tools, self._limits, self._request)
+            session._request = self._request
+            try:
+                yield from call.events(self._code)
+            except Lost as lost:
+                session._lose(str(lost), lost.report)
+                message = session._lost[0] if session._lost else str(lost)
+                raise SessionLost(message, lost.report, call.text(1), call.text(2)) from None
+            finally:
+                session._request = None
+                if talk.ended and session._lost is None:
+                    session._lose("a call was broken off, and its code did not stop", talk.report)
+            self._result = call.result
