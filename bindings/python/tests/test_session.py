@@ -9,7 +9,7 @@ import signal
 from typing import Any, List, Tuple
 
 import pytest
-from sessions import nothing_is_left_behind, open_session, session  # noqa: F401
+from sessions import nothing_is_left_behind, open_session, session  # noqa: F401, F811
 
 from stockade import RemoteError, Session
 
@@ -149,7 +149,7 @@ def test_leaving_a_stream_interrupts_the_code_and_keeps_the_session(session: Ses
         break
     stream.close()
     with pytest.raises(RuntimeError):
-        stream.result
+        print(stream.result)
     assert session.run("x").value == 5
 
 

@@ -6,7 +6,7 @@ import os
 from typing import Any
 
 import pytest
-from sessions import nothing_is_left_behind, open_session, session  # noqa: F401
+from sessions import nothing_is_left_behind, open_session, session  # noqa: F401, F811
 
 from stockade import FileRefused, NotFound, Session
 

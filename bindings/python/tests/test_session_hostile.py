@@ -8,7 +8,7 @@ import tracemalloc
 from typing import Any, List
 
 import pytest
-from sessions import HOSTILE, nothing_is_left_behind, open_session  # noqa: F401
+from sessions import HOSTILE, nothing_is_left_behind, open_session  # noqa: F401, F811
 
 from stockade import Session, SessionLost
 
@@ -91,6 +91,19 @@ def test_a_flood_of_frames_does_not_hold_the_host_nor_fill_it() -> None:
             _, peak = tracemalloc.get_traced_memory()
             tracemalloc.stop()
             assert time.monotonic() - started < 10 and peak < 16 << 20
+
+
+@pytest.mark.parametrize("flood", ["os.write(2, b'y' * 60000)", "forge({'op': 'out', 'fd': 1}, b'x' * 60000)"])
+def test_a_flood_instead_of_an_answer_about_files_does_not_fill_the_host(flood: str) -> None:
+    with open_session(timeout=0.5, grace=0.1) as session:
+        code = f"files = sys.modules['stockade_guest.files']\ndef serve(*a):\n  while True: {flood}\nfiles.serve = serve"
+        session.run(HOSTILE + code, check=True)
+        tracemalloc.start()
+        with pytest.raises(SessionLost):
+            session.files()
+        _, peak = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+        assert peak < 16 << 20
 
 
 def test_replies_that_nobody_reads_do_not_hold_the_host() -> None:

@@ -13,7 +13,7 @@ import warnings
 from typing import Any, List
 
 import pytest
-from sessions import nothing_is_left_behind, open_session, session  # noqa: F401
+from sessions import nothing_is_left_behind, open_session, session  # noqa: F401, F811
 
 import stockade
 from stockade import Session, SessionLost
@@ -138,12 +138,11 @@ def test_a_spare_takes_over_at_a_reset() -> None:
             assert session.run("'x' in globals()").value is False and session.get("a") == b"1"
 
 
-def test_a_spare_that_died_is_an_error_of_the_reset_and_the_next_one_works() -> None:
+def test_a_spare_that_died_is_replaced_at_the_reset() -> None:
     with open_session(spare=True) as session:
-        assert session._spare is not None
-        session._spare.kill()
-        with pytest.raises(SessionLost):
-            session.reset()
+        spare = session._keeper._spare
+        assert spare is not None
+        spare.end(kill=True)
         session.reset()
         assert session.run("1").ok
 
@@ -155,6 +154,7 @@ def test_a_closed_session_says_so(session: Session) -> None:
     for call in (lambda: session.run("1"), session.reset, session.files):
         with pytest.raises(SessionLost, match="closed"):
             call()
+    assert session.interrupt() is False
 
 
 def test_closing_ends_the_call_of_another_thread() -> None:
@@ -238,9 +238,28 @@ def test_a_child_of_the_host_cannot_use_the_session_nor_end_it(session: Session)
     assert session.run("1").value == 1
 
 
+def test_a_call_that_a_child_of_the_host_inherits_is_not_touched_by_it(session: Session) -> None:
+    stream = session.stream("print('a')\nimport time\ntime.sleep(0.2)\nprint('b')")
+    assert next(stream) == ("stdout", "a\n")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)
+        child = os.fork()
+    if child == 0:
+        try:
+            next(stream)
+            os._exit(1)
+        except HostLost:
+            stream.close()
+            os._exit(0)
+        except BaseException:
+            os._exit(3)
+    assert os.waitpid(child, 0)[1] == 0
+    assert list(stream) == [("stdout", "b\n")] and stream.result.ok
+
+
 def test_a_session_that_is_dropped_warns_and_ends() -> None:
     session = open_session()
-    process = session._state._process  # type: ignore[union-attr]
+    process = session._keeper._talk._process  # type: ignore[union-attr]
     with pytest.warns(ResourceWarning, match="unclosed"):
         del session
     assert process.poll() is not None

@@ -9,7 +9,7 @@ import time
 from typing import Any, List
 
 import pytest
-from sessions import nothing_is_left_behind, open_session  # noqa: F401
+from sessions import nothing_is_left_behind, open_session  # noqa: F401, F811
 
 
 def failing(*args: Any) -> None:

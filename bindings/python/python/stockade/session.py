@@ -19,30 +19,20 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import functools
-import os
-import threading
-import time
 import warnings
-from typing import Any, Callable, Dict, Iterable, Iterator, Mapping, Optional, Tuple, Union
+from typing import Any, Callable, Dict, Iterable, Mapping, Optional, Tuple, Union
 
-from ._remote.call import CallLimits, Request
-from ._remote.channel import ChannelClosed, ChannelError
+from ._remote.call import UNSET, CallLimits, Request
+from ._remote.faults import RemoteError
 from ._remote.files import FileRefused, Files
+from ._remote.keeper import Keeper
 from ._remote.setting import Setting
 from ._remote.stream import Stream
-from ._remote.talk import Talk
 from ._remote.toolbox import Toolbox, ToolLimits
-from ._remote.faults import RemoteError
-from .errors import HostLost, SandboxError
 from .result import Failure, Result, SessionLost
 
 __all__ = ["Failure", "FileRefused", "Result", "Session", "SessionLost", "Stream"]
 
-_START = 60.0
-"""Seconds that an interpreter may take to come up, its imports included."""
-
-
-_UNSET: Any = object()
 Listener = Optional[Callable[[str], Any]]
 
 
@@ -55,8 +45,9 @@ class Session:
     ``timeout`` bounds the time of a call, in seconds; None lifts the bound. When it is over, the code is
     interrupted by a ``KeyboardInterrupt``, and what it had is kept. Code that goes on for ``grace``
     seconds more is killed with the sandbox, and `SessionLost` raised. ``output`` bounds the bytes a call
-    prints, of each stream; past it the code is interrupted in the same way, or, with
-    ``output_overflow="truncate"``, goes on and the rest is dropped.
+    prints, of each stream, or is None; past it the code is interrupted in the same way, or, with
+    ``output_overflow="truncate"``, goes on and the rest is dropped. A request about files that gets no
+    answer in this time ends the sandbox as well.
 
     ``tools`` are functions of the host's, by name, that code inside may call: they are in its namespace
     and in the module ``stockade_tools``. Arguments and results travel as JSON. A tool runs in the thread
@@ -97,24 +88,16 @@ class Session:
         policy: Any = None,
         **policy_keywords: Any,
     ) -> None:
-        self._state: Optional[Talk] = None
-        self._closed = True
         if output_overflow not in ("stop", "truncate"):
             raise ValueError(f"output_overflow={output_overflow!r} is neither 'stop' nor 'truncate'")
-        self._limits = CallLimits(_seconds(timeout), float(grace), output, output_overflow == "truncate")
+        usual = CallLimits(None, float(grace), None, output_overflow == "truncate")
+        self._limits = usual.changed(timeout, output)
         self._tools = Toolbox(tools or {}, ToolLimits(tool_calls, tool_bytes, tool_rate))
-        self._files = {Files.name(name): bytes(data) for name, data in (files or {}).items()}
-        self._setting: Optional[Setting] = Setting(policy, policy_keywords, list(preload), self._tools)
-        self._pid = os.getpid()
-        self._lock = threading.Lock()
-        self._holder: Optional[int] = None
-        self._request: Optional[Request] = None
-        self._lost: Optional[Tuple[str, Any]] = None
-        self._spare: Optional[Talk] = None
-        self._wants_spare = spare
-        self._closed = False
+        put = {Files.name(name): bytes(data) for name, data in (files or {}).items()}
+        setting = Setting(policy, policy_keywords, list(preload), self._tools)
+        self._keeper = Keeper(setting, put, spare)
         try:
-            self._begin()
+            self.reset()
         except BaseException:
             self.close()
             raise
@@ -125,8 +108,8 @@ class Session:
         self,
         code: str,
         *,
-        timeout: Optional[float] = _UNSET,
-        output: Optional[int] = _UNSET,
+        timeout: Optional[float] = UNSET,
+        output: Optional[int] = UNSET,
         check: bool = False,
         on_stdout: Listener = None,
         on_stderr: Listener = None,
@@ -155,10 +138,11 @@ class Session:
         listeners: Tuple[Listener, Listener],
         request: Request,
     ) -> Result:
-        stream = Stream(self, code, self._call_limits(timeout, output), request)
+        stream = Stream(self._keeper, self._tools, code, self._limits.changed(timeout, output), request)
         if listeners == (None, None):
-            for _ in stream.events():
-                pass
+            with contextlib.closing(stream.events()) as events:
+                for _ in events:
+                    pass
         else:
             with contextlib.closing(stream):
                 for name, text in stream:
@@ -170,7 +154,7 @@ class Session:
             raise RemoteError(result.error.type, result.error.message, result.error.traceback)
         return result
 
-    def stream(self, code: str, *, timeout: Optional[float] = _UNSET, output: Optional[int] = _UNSET) -> Stream:
+    def stream(self, code: str, *, timeout: Optional[float] = UNSET, output: Optional[int] = UNSET) -> Stream:
         """Run ``code`` and iterate over what it prints, as pairs of "stdout" or "stderr" and text.
 
         Leaving the iteration early interrupts the code. The code starts with the iteration.
@@ -180,14 +164,14 @@ class Session:
         ...     print([text for _, text in stream], stream.result.ok)
         ['0\\n', '1\\n'] True
         """
-        return Stream(self, code, self._call_limits(timeout, output), Request())
+        return Stream(self._keeper, self._tools, code, self._limits.changed(timeout, output), Request())
 
     async def arun(
         self,
         code: str,
         *,
-        timeout: Optional[float] = _UNSET,
-        output: Optional[int] = _UNSET,
+        timeout: Optional[float] = UNSET,
+        output: Optional[int] = UNSET,
         check: bool = False,
         on_stdout: Listener = None,
         on_stderr: Listener = None,
@@ -204,7 +188,7 @@ class Session:
             return await asyncio.shield(future)
         except asyncio.CancelledError:
             request.cancel = True
-            self._wake(request)
+            self._keeper.wake(request)
             if not future.cancel():
                 await asyncio.wait([future])
                 future.exception()
@@ -215,19 +199,13 @@ class Session:
 
         False if none runs. Code may catch it and go on, as at a terminal.
         """
-        self._own()
-        request = self._request
+        self._keeper.own()
+        request = self._keeper.request
         if request is None:
             return False
         request.interrupt = True
-        self._wake(request)
+        self._keeper.wake(request)
         return True
-
-    def _wake(self, request: Request) -> None:
-        talk = self._state
-        if talk is not None and self._request is request:
-            with contextlib.suppress(OSError):
-                talk.wake()
 
     # -- files
 
@@ -242,8 +220,8 @@ class Session:
         ...     s.run("open('in/numbers.txt').read()").value
         '1 2 3'
         """
-        with self._turn() as talk, self._guarded():
-            Files(talk, self._deadline()).put(path, data)
+        with self._keeper.files(self._limits.patience) as files:
+            files.put(path, data)
 
     def get(self, path: str, *, max_size: int = 16 << 20) -> bytes:
         """The contents of a file of the working folder, of at most ``max_size`` bytes.
@@ -255,8 +233,8 @@ class Session:
         ...     s.get("out")
         b'\\x00\\x00\\x00'
         """
-        with self._turn() as talk, self._guarded():
-            return Files(talk, self._deadline()).get(path, max_size)
+        with self._keeper.files(self._limits.patience) as files:
+            return files.get(path, max_size)
 
     def files(self, *, max_count: int = 1000) -> Dict[str, int]:
         """The regular files of the working folder: names relative to it, and sizes in bytes.
@@ -268,8 +246,8 @@ class Session:
         ...     s.files()
         {'a.txt': 3}
         """
-        with self._turn() as talk, self._guarded():
-            return Files(talk, self._deadline()).list(max_count)
+        with self._keeper.files(self._limits.patience) as files:
+            return files.list(max_count)
 
     # -- life
 
@@ -284,30 +262,17 @@ class Session:
         ...     s.run("x").error.type
         'NameError'
         """
-        with self._hold():
-            self._dispose()
-            self._begin()
+        with self._keeper.hold():
+            self._keeper.renew()
 
     def close(self) -> None:
         """End the interpreter and its sandbox. A call that another thread waits for raises `SessionLost`."""
-        if self._closed or os.getpid() != self._pid:
-            return
-        self._closed = True
-        talk = self._state
-        if self._holder == threading.get_ident():
-            # From a tool or a listener: the call that it belongs to cleans up.
-            if talk is not None:
-                talk.kill()
-            return
-        if talk is not None and self._lock.locked():
-            talk.kill()
-        with self._lock:
-            self._drop_all()
+        self._keeper.close()
 
     @property
     def alive(self) -> bool:
         """Whether the interpreter is there, as far as is known."""
-        return not self._closed and self._lost is None and os.getpid() == self._pid
+        return self._keeper.alive
 
     def __enter__(self) -> Session:
         return self
@@ -316,119 +281,15 @@ class Session:
         self.close()
 
     def __del__(self) -> None:
-        if not self._closed and os.getpid() == self._pid:
+        keeper = getattr(self, "_keeper", None)
+        if keeper is not None and keeper.mine and not keeper.closed:
             warnings.warn(f"unclosed {self!r}", ResourceWarning, source=self, stacklevel=2)
-            self._closed = True
-            self._drop_all()
+            keeper.close()
 
     def __repr__(self) -> str:
-        state = "closed" if self._closed else "lost" if self._lost else "running" if self._request else "idle"
-        limits = self._limits
+        keeper, limits = self._keeper, self._limits
+        state = "closed" if keeper.closed else "lost" if not keeper.alive else "running" if keeper.request else "idle"
         return f"<Session {state} timeout={limits.timeout} output={limits.output}>"
 
     def __reduce__(self) -> Any:
         raise TypeError("a Session cannot be pickled: it is a process in a sandbox")
-
-    # -- within
-
-    def _begin(self) -> None:
-        setting = self._setting
-        assert setting is not None
-        talk, self._spare = self._spare or setting.launch(), None
-        self._state, self._lost = talk, None
-        deadline = time.monotonic() + _START
-        with self._guarded():
-            setting.wait(talk, deadline)
-            for name, data in self._files.items():
-                Files(talk, deadline).put(name, data)
-        if self._wants_spare:
-            self._spare = setting.launch()
-
-    def _dispose(self) -> None:
-        talk, self._state = self._state, None
-        if talk is not None:
-            talk.close()
-
-    def _drop_all(self) -> None:
-        self._dispose()
-        talk, self._spare = self._spare, None
-        if talk is not None:
-            talk.close()
-        self._setting = None
-
-    def _own(self) -> None:
-        if os.getpid() != self._pid:
-            raise HostLost("the session belongs to the process that made it, and this is a child of that")
-
-    @contextlib.contextmanager
-    def _hold(self) -> Iterator[None]:
-        self._own()
-        me = threading.get_ident()
-        if self._holder == me:
-            raise RuntimeError("a call of this session is under way in this thread")
-        with self._lock:
-            if self._closed:
-                raise SessionLost("the session is closed")
-            self._holder = me
-            try:
-                yield
-            finally:
-                self._holder = None
-                if self._closed:
-                    self._drop_all()
-
-    @contextlib.contextmanager
-    def _turn(self) -> Iterator[Talk]:
-        with self._hold():
-            if self._lost is not None or self._state is None:
-                why, report = self._lost or ("the interpreter did not start", None)
-                raise SessionLost(f"the session is lost: {why}", report)
-            yield self._state
-
-    @contextlib.contextmanager
-    def _guarded(self) -> Iterator[None]:
-        """A request that is no call: what breaks it off leaves half an answer, and ends the sandbox."""
-        talk = self._state
-        assert talk is not None
-        try:
-            yield
-        except ChannelError as error:
-            report = talk.end(kill=not isinstance(error, ChannelClosed))
-            verdict = getattr(report, "verdict", None)
-            why = f"the interpreter ended: {verdict}" if isinstance(error, ChannelClosed) else f"it was killed: {error}"
-            stderr = talk.printed().decode("utf-8", "replace")
-            self._lose(why, report)
-            raise SessionLost(f"{why}\n{stderr}".rstrip(), report, stderr=stderr) from None
-        except (SandboxError, TypeError, ValueError):
-            raise
-        except BaseException:
-            self._lose("a request was broken off", talk.end(kill=True))
-            raise
-
-    def _lose(self, why: str, report: Any) -> None:
-        self._lost = ("the session was closed" if self._closed else why, report)
-        self._dispose()
-
-    def _deadline(self) -> Optional[float]:
-        timeout = self._limits.timeout
-        return None if timeout is None else time.monotonic() + timeout + self._limits.grace
-
-    def _call_limits(self, timeout: Any, output: Any) -> CallLimits:
-        if timeout is _UNSET and output is _UNSET:
-            return self._limits
-        usual = self._limits
-        return CallLimits(
-            usual.timeout if timeout is _UNSET else _seconds(timeout),
-            usual.grace,
-            usual.output if output is _UNSET else output,
-            usual.truncate,
-        )
-
-
-def _seconds(timeout: Any) -> Optional[float]:
-    if timeout is None:
-        return None
-    seconds = float(timeout)
-    if not 0 < seconds < 1e9:
-        raise ValueError(f"timeout={timeout!r} is no time in seconds")
-    return seconds

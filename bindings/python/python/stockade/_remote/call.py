@@ -6,6 +6,7 @@ import time
 from dataclasses import dataclass
 from typing import Any, Iterator, List, Optional, Tuple
 
+from ..errors import HostLost
 from ..result import Failure, Result
 from .channel import ChannelClosed, ChannelError, DeadlinePassed, Frame, Malformed
 from .faults import plain
@@ -18,6 +19,9 @@ VALUE_LIMIT = 1 << 20
 _TEXT = 64 * 1024
 _MEANWHILE = 64
 """Frames after which descriptor 2 is looked at, though there are more."""
+
+UNSET: Any = object()
+"""A limit of a call that is the session's."""
 
 Event = Tuple[int, bytes]
 
@@ -38,6 +42,23 @@ class CallLimits:
     grace: float
     output: Optional[int]
     truncate: bool
+
+    def changed(self, timeout: Any, output: Any) -> CallLimits:
+        """These with another ``timeout`` and ``output``, where they are not `UNSET`."""
+        if timeout is UNSET and output is UNSET:
+            return self
+        seconds = self.timeout if timeout is UNSET else timeout if timeout is None else float(timeout)
+        size = self.output if output is UNSET else output
+        if seconds is not None and not 0 < seconds < 1e9:
+            raise ValueError(f"timeout={timeout!r} is no time in seconds")
+        if size is not None and size < 0:
+            raise ValueError(f"output={output!r} is no number of bytes")
+        return CallLimits(seconds, self.grace, size, self.truncate)
+
+    @property
+    def patience(self) -> Optional[float]:
+        """Seconds that a request which cannot be interrupted may take."""
+        return None if self.timeout is None else self.timeout + self.grace
 
 
 class Request:
@@ -81,7 +102,8 @@ class Call:
         except Lost:
             raise
         except BaseException:
-            self._settle()
+            if self._talk.mine:
+                self._settle()
             raise
 
     def _until_end(self, start: int) -> Iterator[Event]:
@@ -110,6 +132,8 @@ class Call:
             return None
 
     def _obey(self) -> None:
+        if not self._talk.mine:
+            raise HostLost("the call belongs to the process that made it, and this is a child of that")
         if self._request.interrupt:
             self._request.interrupt = False
             self._interrupt()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import json
 from typing import Any, Dict, List, Optional, Union
 
 from ..errors import NotFound, SandboxError

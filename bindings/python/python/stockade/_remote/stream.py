@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import codecs
 import contextlib
-from typing import TYPE_CHECKING, Generator, Iterator, Optional, Tuple
+from typing import Generator, Iterator, Optional, Tuple
 
 from ..result import Result, SessionLost
 from .call import Call, CallLimits, Lost, Request
-
-if TYPE_CHECKING:
-    from ..session import Session
+from .keeper import Keeper
+from .toolbox import Toolbox
 
 _STREAMS = {1: "stdout", 2: "stderr"}
 
@@ -18,8 +17,10 @@ _STREAMS = {1: "stdout", 2: "stderr"}
 class Stream:
     """What a call prints, as it comes; ``result`` is there afterwards."""
 
-    def __init__(self, session: Session, code: str, limits: CallLimits, request: Request) -> None:
-        self._session, self._limits, self._request = session, limits, request
+    def __init__(self, keeper: Keeper, tools: Toolbox, code: str, limits: CallLimits, request: Request) -> None:
+        if not isinstance(code, str):
+            raise TypeError(f"code is a str, and not {type(code).__name__}")
+        self._keeper, self._tools, self._limits, self._request = keeper, tools, limits, request
         self._code = code.encode("utf-8", "surrogatepass")
         self._result: Optional[Result] = None
         self._texts = self._decoded()
@@ -56,18 +57,17 @@ class Stream:
 
     def events(self) -> Generator[Tuple[int, bytes], None, None]:
         """The numbers of the streams, and bytes."""
-        session = self._session
-        with session._turn() as talk:
-            call = Call(talk, session._tools, self._limits, self._request)
-            session._request = self._request
+        keeper = self._keeper
+        with keeper.turn() as talk:
+            call = Call(talk, self._tools, self._limits, self._request)
+            keeper.request = self._request
             try:
                 yield from call.events(self._code)
             except Lost as lost:
-                session._lose(str(lost), lost.report)
-                message = session._lost[0] if session._lost else str(lost)
-                raise SessionLost(message, lost.report, call.text(1), call.text(2)) from None
+                why = keeper.lose(str(lost), lost.report)
+                raise SessionLost(why, lost.report, call.text(1), call.text(2)) from None
             finally:
-                session._request = None
-                if talk.ended and session._lost is None:
-                    session._lose("a call was broken off, and its code did not stop", talk.report)
+                keeper.settle(talk)
+            if keeper.closed:
+                raise SessionLost("the session was closed", None, call.text(1), call.text(2))
             self._result = call.result

@@ -7,8 +7,9 @@ import os
 import select
 import struct
 import subprocess
+import threading
 import time
-from typing import Any, Dict, List, Mapping, Optional, Union
+from typing import Any, List, Mapping, Optional, Union
 
 from . import channel
 from .channel import Channel, ChannelClosed, ChannelError, Frame, Malformed, Watch
@@ -83,6 +84,8 @@ class Talk:
         self.report: Any = None
         self.feed = Feed(process.stdout.fileno(), process.stdin.fileno())
         self.calls = 0
+        self._pid = os.getpid()
+        self._closing = threading.RLock()
         self.ended = False
         self._errors = process.stderr.fileno()
         self._printed: List[bytes] = []
@@ -113,14 +116,25 @@ class Talk:
             try:
                 frame = self.feed.receive(deadline=deadline, watch=self.watch)
             except Woken:
+                del self._printed[:-1]  # the last piece may say why it died
                 continue
             if frame.header.get("op") != "out":
                 return frame
 
+    @property
+    def mine(self) -> bool:
+        """Whether this is the process that made it, and no child of that."""
+        return os.getpid() == self._pid
+
+    def over(self) -> bool:
+        """Whether the sandbox has ended already."""
+        return self._process is None or self._process.poll() is not None
+
     def wake(self) -> None:
-        """Break off a waiting that another thread is in."""
-        with contextlib.suppress(BlockingIOError):
-            os.write(self._wake, b"!")
+        """Break off a waiting that another thread is in; also from a signal handler."""
+        with self._closing, contextlib.suppress(BlockingIOError):
+            if self._process is not None:
+                os.write(self._wake, b"!")
 
     def printed(self) -> bytes:
         """What was written to descriptor 2 itself since the last time."""
@@ -175,8 +189,9 @@ class Talk:
 
     def close(self) -> None:
         """Kill the sandbox, if it is still there, and close every descriptor."""
-        process, self._process = self._process, None
-        if process is None:
+        with self._closing:  # a descriptor that somebody wakes may not become another's
+            process, self._process = self._process, None
+        if process is None or not self.mine:
             return
         self.watch.clear()  # a circle, which would keep this object
         try:
