@@ -6,6 +6,7 @@ import math
 import os
 import pickle
 import signal
+from datetime import timedelta
 from typing import Any, List, Tuple
 
 import pytest
@@ -228,6 +229,15 @@ def test_what_a_session_cannot_be_given_is_refused() -> None:
     for keywords in ({"cwd": "/"}, {"tools": {"a": 1}}):
         with pytest.raises(TypeError):
             open_session(**keywords)
+
+
+def test_sizes_and_times_are_written_as_in_a_policy(session: Session) -> None:
+    with open_session(timeout=timedelta(seconds=9), output="1KiB", grace="2s", tool_bytes="1MiB") as other:
+        assert "timeout=9.0 output=1024" in repr(other)
+        assert other.run("while True: pass", timeout="100ms").limit == "timeout"
+    for limits in ({"timeout": "soon"}, {"output": "much"}, {"output": -1}, {"timeout": "-1s"}):
+        with pytest.raises(ValueError):
+            session.run("1", **limits)  # type: ignore[arg-type]
 
 
 def test_a_session_does_not_pickle(session: Session) -> None:

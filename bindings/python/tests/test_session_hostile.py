@@ -127,6 +127,9 @@ def test_a_tool_cannot_be_called_past_its_bounds_by_frames() -> None:
     with open_session(tools={"add": called.append}, tool_calls=2) as session:
         code = HOSTILE + 'wire.cuts.asking = True\nfor i in range(9): forge({"op": "tool", "id": i, "name": "add"}, b\'{"args": [1], "kwargs": {}}\'); wire.receive()'
         assert session.run(code).ok and called == [1, 1]
+    with open_session(tools={"add": called.append}, tool_bytes=1000) as session:
+        code = HOSTILE + "wire.cuts.asking = True\nforge({'op': 'tool', 'id': 1, 'name': 'add'}, b' ' * 1001)\nwire.receive()[1].decode()"
+        assert session.run(code).value == "add: arguments of 1001 bytes; at most 1000 are allowed"
 
 
 ANSWERS = {

@@ -288,16 +288,36 @@ def test_cancelling_a_coroutine_interrupts_the_code_and_keeps_the_session(sessio
         task = asyncio.ensure_future(
             session.arun(
                 "x = 5\nprint('go')\nwhile True: pass",
-                on_stdout=lambda text: loop.call_soon_threadsafe(started.set) and None,
+                on_stdout=lambda _: loop.call_soon_threadsafe(started.set),
             )
         )
         await started.wait()
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
             await task
+        assert "idle" in repr(session)
 
     asyncio.run(cancelled())
     assert session.run("x").value == 5
+
+
+def test_a_coroutine_that_was_cancelled_before_its_turn_runs_nothing(session: Session) -> None:
+    async def cancelled() -> None:
+        loop = asyncio.get_running_loop()
+        started = asyncio.Event()
+        first = asyncio.ensure_future(
+            session.arun("print('go')\nimport time\ntime.sleep(0.3)", on_stdout=lambda _: loop.call_soon_threadsafe(started.set))
+        )
+        await started.wait()
+        second = asyncio.ensure_future(session.arun("ran = 1"))
+        await asyncio.sleep(0.05)
+        second.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await second
+        assert not first.done() and (await first).ok
+
+    asyncio.run(cancelled())
+    assert session.run("'ran' in globals()").value is False
 
 
 def test_cancelling_a_coroutine_kills_code_that_does_not_obey() -> None:

@@ -20,16 +20,20 @@ import asyncio
 import contextlib
 import functools
 import warnings
-from typing import Any, Callable, Dict, Iterable, Mapping, Optional, Tuple, Union
+from typing import TYPE_CHECKING, Any, Callable, Dict, Iterable, Mapping, Optional, Tuple, Union
 
-from ._remote.call import UNSET, CallLimits, Request
+from ._remote.call import UNSET, CallLimits, Request, duration
 from ._remote.faults import RemoteError
 from ._remote.files import FileRefused, Files
 from ._remote.keeper import Keeper
 from ._remote.setting import Setting
 from ._remote.stream import Stream
 from ._remote.toolbox import Toolbox, ToolLimits
+from ._remote.units import size
 from .result import Failure, Result, SessionLost
+
+if TYPE_CHECKING:
+    from .policy import Duration, Size
 
 __all__ = ["Failure", "FileRefused", "Result", "Session", "SessionLost", "Stream"]
 
@@ -42,12 +46,13 @@ class Session:
     ``preload`` names modules that are imported at the start, so that an import in a call is fast.
     ``files`` are put into the working folder, ``/work``: names and bytes.
 
-    ``timeout`` bounds the time of a call, in seconds; None lifts the bound. When it is over, the code is
+    Sizes and times are written as in a policy: bytes or ``"64MiB"``, seconds, ``"500ms"`` or a
+    ``timedelta``. ``timeout`` bounds the time of a call; None lifts the bound. When it is over, the code is
     interrupted by a ``KeyboardInterrupt``, and what it had is kept. Code that goes on for ``grace``
     seconds more is killed with the sandbox, and `SessionLost` raised. ``output`` bounds the bytes a call
     prints, of each stream, or is None; past it the code is interrupted in the same way, or, with
     ``output_overflow="truncate"``, goes on and the rest is dropped. A request about files that gets no
-    answer in this time ends the sandbox as well.
+    answer in time, or is broken off by Ctrl-C, ends the sandbox.
 
     ``tools`` are functions of the host's, by name, that code inside may call: they are in its namespace
     and in the module ``stockade_tools``. Arguments and results travel as JSON. A tool runs in the thread
@@ -66,6 +71,10 @@ class Session:
     or a listener) raises ``RuntimeError``. Threads that code leaves running go on between calls; what
     they print belongs to the next call. After ``os.fork`` the child's copy raises.
 
+    Inside, standard input is empty, ``print`` and its like keep their order, and what C code and other
+    programs print is put between as it comes. C code that prints more than a pipe holds (64 KiB to 1 MiB)
+    without letting other threads of Python run blocks until the timeout.
+
     >>> with Session(tools={"add": lambda a, b: a + b}) as s:
     ...     s.run("add(1, 2)").value
     3
@@ -77,12 +86,12 @@ class Session:
         preload: Iterable[str] = (),
         files: Optional[Mapping[str, bytes]] = None,
         tools: Optional[Mapping[str, Callable[..., Any]]] = None,
-        timeout: Optional[float] = 30.0,
-        grace: float = 1.0,
-        output: Optional[int] = 1 << 20,
+        timeout: Optional[Duration] = 30.0,
+        grace: Duration = 1.0,
+        output: Optional[Size] = 1 << 20,
         output_overflow: str = "stop",
         tool_calls: int = 100,
-        tool_bytes: int = 1 << 20,
+        tool_bytes: Size = 1 << 20,
         tool_rate: float = 50.0,
         spare: bool = False,
         policy: Any = None,
@@ -90,9 +99,9 @@ class Session:
     ) -> None:
         if output_overflow not in ("stop", "truncate"):
             raise ValueError(f"output_overflow={output_overflow!r} is neither 'stop' nor 'truncate'")
-        usual = CallLimits(None, float(grace), None, output_overflow == "truncate")
+        usual = CallLimits(None, duration(grace) or 0.0, None, output_overflow == "truncate")
         self._limits = usual.changed(timeout, output)
-        self._tools = Toolbox(tools or {}, ToolLimits(tool_calls, tool_bytes, tool_rate))
+        self._tools = Toolbox(tools or {}, ToolLimits(tool_calls, size(tool_bytes, "tool_bytes"), tool_rate))
         put = {Files.name(name): bytes(data) for name, data in (files or {}).items()}
         setting = Setting(policy, policy_keywords, list(preload), self._tools)
         self._keeper = Keeper(setting, put, spare)
@@ -108,8 +117,8 @@ class Session:
         self,
         code: str,
         *,
-        timeout: Optional[float] = UNSET,
-        output: Optional[int] = UNSET,
+        timeout: Optional[Duration] = UNSET,
+        output: Optional[Size] = UNSET,
         check: bool = False,
         on_stdout: Listener = None,
         on_stderr: Listener = None,
@@ -132,8 +141,8 @@ class Session:
     def _run(
         self,
         code: str,
-        timeout: Optional[float],
-        output: Optional[int],
+        timeout: Optional[Duration],
+        output: Optional[Size],
         check: bool,
         listeners: Tuple[Listener, Listener],
         request: Request,
@@ -154,7 +163,7 @@ class Session:
             raise RemoteError(result.error.type, result.error.message, result.error.traceback)
         return result
 
-    def stream(self, code: str, *, timeout: Optional[float] = UNSET, output: Optional[int] = UNSET) -> Stream:
+    def stream(self, code: str, *, timeout: Optional[Duration] = UNSET, output: Optional[Size] = UNSET) -> Stream:
         """Run ``code`` and iterate over what it prints, as pairs of "stdout" or "stderr" and text.
 
         Leaving the iteration early interrupts the code. The code starts with the iteration.
@@ -170,8 +179,8 @@ class Session:
         self,
         code: str,
         *,
-        timeout: Optional[float] = UNSET,
-        output: Optional[int] = UNSET,
+        timeout: Optional[Duration] = UNSET,
+        output: Optional[Size] = UNSET,
         check: bool = False,
         on_stdout: Listener = None,
         on_stderr: Listener = None,
@@ -188,10 +197,11 @@ class Session:
             return await asyncio.shield(future)
         except asyncio.CancelledError:
             request.cancel = True
-            self._keeper.wake(request)
-            if not future.cancel():
+            if self._keeper.wake(request):
                 await asyncio.wait([future])
                 future.exception()
+            else:  # it has not begun, and will not
+                future.cancel()
             raise
 
     def interrupt(self) -> bool:
@@ -204,8 +214,7 @@ class Session:
         if request is None:
             return False
         request.interrupt = True
-        self._keeper.wake(request)
-        return True
+        return self._keeper.wake(request)
 
     # -- files
 
@@ -223,7 +232,7 @@ class Session:
         with self._keeper.files(self._limits.patience) as files:
             files.put(path, data)
 
-    def get(self, path: str, *, max_size: int = 16 << 20) -> bytes:
+    def get(self, path: str, *, max_size: Size = 16 << 20) -> bytes:
         """The contents of a file of the working folder, of at most ``max_size`` bytes.
 
         Raises `NotFound`, and `FileRefused` as `put` does and for a file that is larger.
@@ -234,7 +243,7 @@ class Session:
         b'\\x00\\x00\\x00'
         """
         with self._keeper.files(self._limits.patience) as files:
-            return files.get(path, max_size)
+            return files.get(path, size(max_size, "max_size"))
 
     def files(self, *, max_count: int = 1000) -> Dict[str, int]:
         """The regular files of the working folder: names relative to it, and sizes in bytes.

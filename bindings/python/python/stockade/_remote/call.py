@@ -7,11 +7,14 @@ from dataclasses import dataclass
 from typing import Any, Iterator, List, Optional, Tuple
 
 from ..errors import HostLost
+from ..policy import Policy
 from ..result import Failure, Result
 from .channel import ChannelClosed, ChannelError, DeadlinePassed, Frame, Malformed
 from .faults import plain
 from .talk import BODY_LIMIT, Talk, Woken
 from .toolbox import Toolbox, read_json
+from .units import seconds as span
+from .units import size
 
 VALUE_LIMIT = 1 << 20
 """Bytes of JSON that the value of a call may have."""
@@ -47,13 +50,9 @@ class CallLimits:
         """These with another ``timeout`` and ``output``, where they are not `UNSET`."""
         if timeout is UNSET and output is UNSET:
             return self
-        seconds = self.timeout if timeout is UNSET else timeout if timeout is None else float(timeout)
-        size = self.output if output is UNSET else output
-        if seconds is not None and not 0 < seconds < 1e9:
-            raise ValueError(f"timeout={timeout!r} is no time in seconds")
-        if size is not None and size < 0:
-            raise ValueError(f"output={output!r} is no number of bytes")
-        return CallLimits(seconds, self.grace, size, self.truncate)
+        seconds = self.timeout if timeout is UNSET else duration(timeout)
+        most = self.output if output is UNSET else None if output is None else size(output, "output")
+        return CallLimits(seconds, self.grace, most, self.truncate)
 
     @property
     def patience(self) -> Optional[float]:
@@ -263,3 +262,12 @@ def failure_texts(found: Any) -> List[str]:
     if not all(type(text) is str and len(text) <= _TEXT for text in found):
         raise Malformed("an error that is none")
     return [plain(text) for text in found]
+
+
+def duration(value: Any) -> Optional[float]:
+    """Seconds: a number, text or a ``timedelta`` as in a policy; None for no bound."""
+    if value is not None and not isinstance(value, (int, float)):
+        value = span(Policy(wall_time=value).to_dict()["limits"]["wall_time"])
+    if value is not None and not 0 < value < 1e9:
+        raise ValueError(f"timeout={value!r} is no time in seconds")
+    return None if value is None else float(value)

@@ -118,11 +118,13 @@ class Keeper:
         if talk.ended and self._lost is None:
             self.lose("a call was broken off, and its code did not stop", talk.report)
 
-    def wake(self, request: Request) -> None:
-        """Break off the waiting of a call, so that it looks at its request."""
+    def wake(self, request: Request) -> bool:
+        """Break off the waiting of a call, so that it looks at its request; False if it does not run."""
         talk = self._talk
-        if talk is not None and self.request is request:
-            talk.wake()
+        if talk is None or self.request is not request:
+            return False
+        talk.wake()
+        return True
 
     def close(self) -> None:
         """End it all; a call of another thread, or one that this is called from, is lost."""

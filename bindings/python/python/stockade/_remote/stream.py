@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import codecs
 import contextlib
+from concurrent.futures import CancelledError
 from typing import Generator, Iterator, Optional, Tuple
 
 from ..result import Result, SessionLost
@@ -62,6 +63,8 @@ class Stream:
             call = Call(talk, self._tools, self._limits, self._request)
             keeper.request = self._request
             try:
+                if self._request.cancel:
+                    raise CancelledError("it was cancelled before it began")
                 yield from call.events(self._code)
             except Lost as lost:
                 why = keeper.lose(str(lost), lost.report)
