@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import math
 import os
 import pickle
@@ -207,6 +208,15 @@ def test_a_module_that_cannot_be_imported_ahead_is_an_error_of_the_start() -> No
     with pytest.raises(RemoteError) as caught:
         open_session(preload=["no_such_module"])
     assert caught.value.type_name == "ModuleNotFoundError"
+
+
+def test_numpy_is_there_where_the_caller_has_it() -> None:
+    if importlib.util.find_spec("numpy") is None:
+        pytest.skip("SKIP: numpy_is_there: numpy is not installed")
+    with open_session(preload=["numpy"], memory="512MiB") as other:
+        result = other.run("import numpy\na = numpy.ones((200, 200))\n(a @ a).sum()")
+        assert result.repr in ("8000000.0", "np.float64(8000000.0)") and not result.has_value
+        assert other.run("(a @ a).sum().item()").value == 8000000.0
 
 
 def test_results_are_shown_escaped_and_short(session: Session) -> None:

@@ -39,7 +39,7 @@ def test_code_that_takes_too_long_is_interrupted_and_its_state_kept(session: Ses
 def test_code_that_prints_without_end_is_stopped_at_its_limit(session: Session) -> None:
     result = session.run("x = 5\nwhile True: print('a' * 99)", output=1000)
     assert result.error is not None and (result.error.type, result.limit) == ("OutputLimit", "output")
-    assert result.truncated and len(result.stdout) == 1000
+    assert result.truncated and len(result.stdout) == 1000 and result.wall_ns < 10e9
     assert session.run("x").value == 5
 
 
@@ -86,23 +86,32 @@ def test_interrupts_come_by_another_thread_and_may_be_caught(session: Session) -
 
 
 def test_an_interrupt_does_not_hit_a_later_call(session: Session) -> None:
-    for _ in range(50):
+    for _ in range(20):
         session.run("print('go')", on_stdout=interrupt_when(session, "go"))
         assert session.run("sum(range(1000))").ok
 
+    def late(text: str) -> None:
+        talk = session._keeper._talk
+        assert talk is not None
+        talk.feed.say({"op": "interrupt", "id": talk.calls - 1}, deadline=time.monotonic() + 9)
+
+    assert session.run("print('go')\nimport time\ntime.sleep(0.2)\n5", on_stdout=late).value == 5
+
 
 def test_interrupts_within_output_leave_every_frame_whole(session: Session) -> None:
-    for count in range(30):
+    for count in range(20):
         heard: List[str] = []
 
         def listener(text: str, count: int = count, heard: List[str] = heard) -> None:
             heard.append(text)
             if len(heard) == count + 1:
                 session.interrupt()
+            # So that the pipe is full, and half a frame written when the interrupt comes.
+            time.sleep(0.001)
 
-        error = session.run("while True: print('abc')", on_stdout=listener, output=None).error
+        error = session.run("while True: print('a' * 50000)", on_stdout=listener, output=None).error
         assert error is not None and error.type == "KeyboardInterrupt"
-        assert set("".join(heard).split("\n")) <= {"abc", "", "a", "ab"}
+        assert set("".join(heard)) <= {"a", "\n"}
 
 
 def test_a_crash_ends_the_session_with_its_reason(session: Session) -> None:
