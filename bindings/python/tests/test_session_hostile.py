@@ -36,6 +36,7 @@ BREAKING = {
     "a value that is not a number": 'forge({"op": "end", "id": 1, "value": True}, b"NaN")',
     "a value deeper than any": 'forge({"op": "end", "id": 1, "value": True}, b"[" * 1000000)',
     "a value of a million digits": 'forge({"op": "end", "id": 1, "value": True}, b"9" * 1000000)',
+    "a value of more digits than ours": 'forge({"op": "end", "id": 1, "value": True}, b"9" * 3000)',
     "a value with half a pair": 'forge({"op": "end", "id": 1, "value": True}, b\'"\\\\ud800"\')',
     "a value that is a pickle": 'forge({"op": "end", "id": 1, "value": True}, b"\\x80\\x04N.")',
     "a tool without a name": 'forge({"op": "tool", "id": 1}, b"{}")',
