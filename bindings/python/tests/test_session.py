@@ -108,6 +108,14 @@ def test_what_subprocesses_and_c_code_print_is_collected_too(session: Session) -
     assert result.stdout == "a\nb\nc\nd\ne\nf\n" and result.stderr == "x\ny\n"
 
 
+def test_what_is_written_to_a_descriptor_itself_stays_in_order_and_in_its_call(session: Session) -> None:
+    session.run("import os")
+    result = session.run("for _ in range(100): os.write(1, b'a'); print('b', end='', flush=True)")
+    assert result.stdout == "ab" * 100
+    for number in range(50):
+        assert session.run(f"os.write(1, b'{number}'); os.write(2, b'{number}')").stdout == str(number)
+
+
 def test_more_than_a_pipe_holds_comes_through(session: Session) -> None:
     result = session.run(
         "import subprocess, sys\nprint('x' * 300_000)\nsys.stderr.write('y' * 300_000)\n"
