@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import doctest
 import importlib.util
 import math
 import os
@@ -13,7 +14,8 @@ from typing import Any, List, Tuple
 import pytest
 from sessions import nothing_is_left_behind, open_session, session  # noqa: F401, F811
 
-from stockade import RemoteError, Session
+import stockade.session
+from stockade import RemoteError, Session, Unsupported
 
 
 def test_variables_and_functions_stay_between_calls(session: Session) -> None:
@@ -268,3 +270,12 @@ def test_signals_that_the_code_takes_for_itself_are_its_own(session: Session) ->
     error = session.run(code).error
     assert error is not None and error.message == "mine"
     assert signal.getsignal(signal.SIGALRM) is signal.SIG_DFL and os.getpid() > 0
+
+
+def test_examples_of_the_documentation_run() -> None:
+    try:
+        Session().close()
+    except Unsupported as error:
+        pytest.skip(f"SKIP: examples_of_the_documentation: {error}")
+    failed, tried = doctest.testmod(stockade.session, optionflags=doctest.ELLIPSIS)
+    assert failed == 0 and tried > 5
