@@ -124,6 +124,16 @@ def test_a_crash_ends_the_session_with_its_reason(session: Session) -> None:
     assert "Segmentation fault" in caught.value.stderr and "<session 1>" in caught.value.stderr
 
 
+@pytest.mark.parametrize("code", ["os.kill(os.getpid(), 9)", "os.closerange(3, 200)", "os.close(3)", "os.abort()"])
+def test_code_that_destroys_its_interpreter_loses_the_session_and_no_time(session: Session, code: str) -> None:
+    started = time.monotonic()
+    with pytest.raises(SessionLost) as caught:
+        session.run("import os\n" + code)
+        session.run("1")
+    assert caught.value.verdict.kind in ("signaled", "exited")
+    assert time.monotonic() - started < 10
+
+
 def test_a_process_that_ends_between_calls_is_found_by_the_next(session: Session) -> None:
     code = "import os, threading\nr, w = os.pipe()\nthreading.Thread(target=lambda: (os.read(r, 1), os._exit(4))).start()"
     session.run(code)

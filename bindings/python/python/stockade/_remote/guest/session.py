@@ -9,6 +9,7 @@ from __future__ import annotations
 import _ast
 import _sitebuiltins
 import builtins
+import errno
 import faulthandler
 import fcntl
 import io
@@ -314,6 +315,8 @@ def main() -> None:
         try:
             host.serve()
         except BaseException as error:
+            if getattr(error, "errno", None) == errno.EBADF:
+                os._exit(1)     # the code closed the channel
             # An interrupt that came between two lines of this file: its call still wants its end.
             wire.cuts.running = None
             if host.ident is not None:
