@@ -114,8 +114,11 @@ def test_what_is_written_to_a_descriptor_itself_stays_in_order_and_in_its_call(s
     session.run("import os")
     result = session.run("for _ in range(100): os.write(1, b'a'); print('b', end='', flush=True)")
     assert result.stdout == "ab" * 100
+    code = "import sys\nfor _ in range(100): os.write(2, b'a'); sys.stderr.write('b\\n')"
+    assert session.run(code).stderr == "ab\n" * 100
     for number in range(50):
-        assert session.run(f"os.write(1, b'{number}'); os.write(2, b'{number}')").stdout == str(number)
+        result = session.run(f"os.write(1, b'{number}'); os.write(2, b'{number}')")
+        assert (result.stdout, result.stderr) == (str(number), str(number))
 
 
 def test_more_than_a_pipe_holds_comes_through(session: Session) -> None:

@@ -81,6 +81,7 @@ def test_a_flood_of_frames_does_not_hold_the_host_nor_fill_it() -> None:
         'forge({"op": "out", "fd": 2}, b"")',
         'forge({"op": "tool", "id": 7, "name": "none"}, b"")',
         'os.write(2, b"y" * 60000)',
+        'os.write(5, b"y" * 60000)',    # what was standard error before the guest took it away
     ]
     for flood in floods:
         with open_session(grace=0.3, output=10_000) as session:
@@ -94,7 +95,7 @@ def test_a_flood_of_frames_does_not_hold_the_host_nor_fill_it() -> None:
             assert time.monotonic() - started < 10 and peak < 16 << 20
 
 
-@pytest.mark.parametrize("flood", ["os.write(2, b'y' * 60000)", "forge({'op': 'out', 'fd': 1}, b'x' * 60000)"])
+@pytest.mark.parametrize("flood", ["os.write(2, b'y' * 60000)", "os.write(5, b'y' * 60000)", "forge({'op': 'out', 'fd': 1}, b'x' * 60000)"])
 def test_a_flood_instead_of_an_answer_about_files_does_not_fill_the_host(flood: str) -> None:
     with open_session(timeout=0.5, grace=0.1) as session:
         code = f"files = sys.modules['stockade_guest.files']\ndef serve(*a):\n  while True: {flood}\nfiles.serve = serve"

@@ -21,7 +21,7 @@ VALUE_LIMIT = 1 << 20
 
 _TEXT = 64 * 1024
 _MEANWHILE = 64
-"""Frames after which descriptor 2 is looked at, though there are more."""
+"""Frames after which standard error is looked at, though there are more."""
 
 UNSET: Any = object()
 """A limit of a call that is the session's."""
@@ -159,7 +159,6 @@ class Call:
         elif kind == "end":
             frame.integer("id", self._ident, self._ident)
             self._over = True
-            self._errors()
             self.result = self._read_result(frame, time.monotonic_ns() - start)
         else:
             raise Malformed("a message that no call has")

@@ -137,7 +137,7 @@ class Talk:
                 os.write(self._wake, b"!")
 
     def printed(self) -> bytes:
-        """What was written to descriptor 2 itself since the last time."""
+        """What came by standard error since the last time: what a crash leaves, or what no guest of ours writes."""
         if not self._printed:
             return b""
         found = b"".join(self._printed)
@@ -145,7 +145,7 @@ class Talk:
         return found
 
     def look(self) -> None:
-        """Take what is on descriptor 2 now, of which a pipe holds no more than 64 KiB."""
+        """Take what is on standard error now, at most 64 KiB."""
         if self._errors in self.watch:
             with contextlib.suppress(Woken):
                 if not self._read_errors():

@@ -58,8 +58,7 @@ class Stream(io.RawIOBase):
         data = bytes(data)
         if host.forked:
             return os.write(self.number, data)
-        if self.number == 1:
-            host.forward()
+        host.forward()
         for start in range(0, len(data), PIECE):
             wire.send(STREAM[self.number], data[start:start + PIECE])
         return len(data)
@@ -106,25 +105,27 @@ def cut(text: str) -> str:
 class Host:
     """What the host asks for, one request after the other."""
 
-    def __init__(self, wire: Wire, raw: int) -> None:
+    def __init__(self, wire: Wire, raw: Dict[int, int]) -> None:
         self.wire, self.raw, self.cuts = wire, raw, wire.cuts
         self.forked = False
         self.draining = threading.Lock()
         self.ident: Any = None  # of the call that has not been answered
 
     def forward(self) -> None:
-        """Sends on what subprocesses and C code wrote to descriptor 1."""
+        """Sends on what subprocesses and C code wrote to descriptors 1 and 2."""
         with self.cuts, self.draining:
-            while True:
-                try:
-                    data = os.read(self.raw, PIECE)
-                except BlockingIOError:
-                    return
-                self.wire.send(STREAM[1], data)
+            for number, raw in self.raw.items():
+                while True:
+                    try:
+                        data = os.read(raw, PIECE)
+                    except BlockingIOError:
+                        break
+                    self.wire.send(STREAM[number], data)
 
     def keep_forwarding(self) -> None:
         waiting = select.poll()
-        waiting.register(self.raw, select.POLLIN)
+        for raw in self.raw.values():
+            waiting.register(raw, select.POLLIN)
         while True:
             waiting.poll()
             self.forward()
@@ -272,40 +273,45 @@ def after_fork() -> None:
 
 def settle() -> Tuple[int, int, int]:
     """Takes the channel off the descriptors that code can see."""
-    source, sink = os.dup(0), os.dup(1)
+    source, sink, crash = os.dup(0), os.dup(1), os.dup(2)
+    null = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(null, 0)
+    os.close(null)
+    return source, sink, crash
+
+
+def piped(number: int) -> int:
+    """Puts a pipe in the place of a descriptor, and gives its end to read from."""
     raw, write = os.pipe()
     try:
         fcntl.fcntl(write, F_SETPIPE_SZ, 1 << 20)       # so that C code seldom waits
     except OSError:
         pass
-    null = os.open(os.devnull, os.O_RDONLY)
-    os.dup2(null, 0)
-    os.dup2(write, 1)
-    os.close(null)
+    os.dup2(write, number)
     os.close(write)
     os.set_blocking(raw, False)
-    return source, sink, raw
+    return raw
 
 
-def furnish() -> None:
+def furnish(crash: int) -> None:
     """What `site` would have given, and what a process with a second thread needs."""
     builtins.exit = _sitebuiltins.Quitter("exit", "Ctrl-D (i.e. EOF)")
     builtins.quit = _sitebuiltins.Quitter("quit", "Ctrl-D (i.e. EOF)")
     builtins.help = _sitebuiltins._Helper()
     sys.stdin = open(0, encoding="utf-8", closefd=False)
     setattr(sys, "__stdin__", sys.stdin)
-    faulthandler.enable(2)
-    # No lock of the thread that forwards descriptor 1 is one that a child waits for.
+    faulthandler.enable(crash)      # what nobody is left to forward
+    # No lock of the thread that forwards is one that a child waits for.
     warnings.filterwarnings("ignore", ".*multi-threaded, use of fork", DeprecationWarning)
     os.register_at_fork(before=before_fork, after_in_child=after_fork)
 
 
 def main() -> None:
     global host, wire
-    source, sink, raw = settle()
+    source, sink, crash = settle()
     wire = Wire(source, sink)
-    host = Host(wire, raw)
-    furnish()
+    host = Host(wire, {number: piped(number) for number in (1, 2)})
+    furnish(crash)
     host.start(wire.receive()[0])
     signal.signal(signal.SIGIO, wire.cuts.signalled)
     fcntl.fcntl(source, fcntl.F_SETOWN, os.getpid())
