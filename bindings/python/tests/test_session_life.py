@@ -235,7 +235,6 @@ def test_ctrl_c_kills_code_that_does_not_obey() -> None:
 
 
 def test_a_child_of_the_host_cannot_use_the_session_nor_end_it(session: Session) -> None:
-    reading, writing = os.pipe()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)
         child = os.fork()
@@ -253,7 +252,6 @@ def test_a_child_of_the_host_cannot_use_the_session_nor_end_it(session: Session)
         except BaseException:
             os._exit(3)
     assert os.waitpid(child, 0)[1] == 0
-    os.close(reading), os.close(writing)
     assert session.run("1").value == 1
 
 
@@ -292,7 +290,7 @@ def test_an_interpreter_that_ends_with_open_sessions_does_not_hang(end: str) -> 
 
 
 def test_coroutines_run_beside_the_loop(session: Session) -> None:
-    async def both() -> List[Any]:
+    async def both() -> Any:
         with open_session() as other:
             return await asyncio.gather(session.arun("1 + 1"), other.arun("import time; time.sleep(0.1); 3"))
 
