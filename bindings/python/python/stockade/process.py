@@ -27,7 +27,7 @@ from typing import (
 )
 
 from . import _native
-from .errors import SandboxProcessError, SandboxTimeout
+from .errors import SandboxError, SandboxProcessError, SandboxTimeout
 from .policy import Policy, policy_of, with_keywords
 from .report import Enforcement, Report, Usage, Verdict
 from .sandbox import Prepared, Sandbox, sandbox_for, words
@@ -398,6 +398,8 @@ class Popen(Generic[AnyStr]):
             subprocess.TimeoutExpired: it takes longer than ``timeout`` seconds. The program is not
                 killed; calling again loses nothing.
         """
+        # In a fork of its process nothing would ever come.
+        self.poll()
         timeout = _seconds(timeout)
         end = None if timeout is None else time.monotonic() + timeout
         if self._rest is None and self.stdin is not None and not self.stdin.closed:
@@ -497,7 +499,10 @@ class Popen(Generic[AnyStr]):
             raise
 
     def __repr__(self) -> str:
-        state = "running" if self._report is None and self._run.poll() is None else str(self.verdict)
+        try:
+            state = "running" if self.poll() is None else str(self.verdict)
+        except SandboxError as error:
+            state = error.kind
         return f"<Popen {self.args!r}: {state}>"
 
     def __reduce__(self) -> Any:
