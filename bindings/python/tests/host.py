@@ -116,7 +116,7 @@ class Interpreter:
     def __init__(self, weak: List[str]) -> None:
         self._before = f"import os, sys\nWEAK = {weak!r}\n"
         package = str(Path(stockade.__file__).parent.parent)
-        paths = [package, os.environ.get("PYTHONPATH", "")]
+        paths = [package, str(Path(__file__).parent), os.environ.get("PYTHONPATH", "")]
         self._env = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, paths))}
 
     def start(self, code: str, *options: str, **env: str) -> subprocess.Popen[str]:
