@@ -38,7 +38,7 @@ BEST_EFFORT = ("memory", "cpu_time", "processes", "cpus")
 
 
 MARK = tempfile.mkdtemp(prefix="stockade-executors-")
-"""A directory that every interpreter here is told to import from, which tells its processes from others'."""
+"""A directory that every interpreter here has in its path, which tells its processes from others'."""
 
 
 def workers() -> List[int]:
@@ -525,6 +525,19 @@ def test_an_initializer_runs_in_every_worker() -> None:
         assert list(executor.map(eval, ["prepared"] * 4)) == [7] * 4
 
 
+def test_a_helper_that_is_lost_between_calls_is_no_error() -> None:
+    with make(warm=2) as executor:
+        executor.call(pow, 2, 2)
+        assert until(lambda: executor._pool.waiting() == 2 and workers())
+        os.kill(parent(parent(workers()[0])), 9)
+        assert until(lambda: not workers())
+        assert [executor.call(pow, 2, n) for n in range(4)] == [1, 2, 4, 8]
+
+
+def parent(process: int) -> int:
+    return int(Path("/proc", str(process), "stat").read_text().rpartition(")")[2].split()[1])
+
+
 # Futures.
 
 
@@ -809,7 +822,9 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
         "class Pair:\n    def __init__(self, a, b): self.a, self.b = a, b\ndef double(x): return 2 * x\n"
     )
     (package / "work.py").write_text(
-        "from .tools import Pair, double\ndef run(x): return double(x) + 1\ndef total(pair): return pair.a + pair.b\n"
+        "from .tools import Pair, double\n"
+        "def run(x): return double(x) + 1\n"
+        "def total(pair): return pair.a + pair.b\n"
     )
     (tmp_path / "ownmodule.py").write_text("SCALE = 5\ndef scale(x): return SCALE * x\n")
     monkeypatch.syspath_prepend(str(tmp_path))

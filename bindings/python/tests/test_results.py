@@ -1,4 +1,4 @@
-"""Results that were forged, against the host's readers; and that what our encoder writes comes back equal."""
+"""Results that were forged, against the host's readers; and results that come back equal."""
 
 from __future__ import annotations
 

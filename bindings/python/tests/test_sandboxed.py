@@ -134,7 +134,8 @@ def test_a_script_can_send_its_function_to_another_process_and_fork(tmp_path: Pa
             if __name__ == "__main__":
                 print(double(4))
                 code = "import sys, pickle; print(pickle.load(sys.stdin.buffer)(21))"
-                done = subprocess.run([sys.executable, "-c", code], input=cloudpickle.dumps(double), capture_output=True)
+                command, sent = [sys.executable, "-c", code], cloudpickle.dumps(double)
+                done = subprocess.run(command, input=sent, capture_output=True)
                 print(done.stdout.decode(), done.stderr.decode(), end="", flush=True)
                 warnings.simplefilter("ignore", DeprecationWarning)
                 if not os.fork():

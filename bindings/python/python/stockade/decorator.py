@@ -56,7 +56,7 @@ class SandboxedFunction(Generic[P, R]):
         return self.executor.submit(self.local, *args, **kwargs)
 
     def map(self, *iterables: Iterable[Any], timeout: Optional[float] = None) -> Iterator[R]:
-        """The results for each item, in order, a sandbox for each; as `concurrent.futures.Executor.map`."""
+        """The results for each item, in order, as of `SandboxExecutor.map`."""
         return self.executor.map(self.local, *iterables, timeout=timeout)
 
     @property

@@ -71,7 +71,10 @@ class ResultError(SandboxError, TypeError):
 
 
 class CallTimeout(SandboxTimeout):
-    """A call that took longer than its ``timeout``; the sandbox was killed. ``output`` is what it had printed."""
+    """A call that took longer than its ``timeout``, so that the sandbox was killed.
+
+    ``output`` is what it had printed.
+    """
 
     def __init__(self, seconds: float, output: str, report: Report) -> None:
         super().__init__("a function in a sandbox", output, None, report)
@@ -85,7 +88,7 @@ class CallTimeout(SandboxTimeout):
 
 
 class LimitReached(SandboxProcessError):
-    """A call in which the sandbox reached a limit, or was stopped for a forbidden act: see ``verdict``."""
+    """A call whose sandbox reached a limit, or was stopped for a forbidden act: see ``verdict``."""
 
     def __init__(self, output: str, report: Report) -> None:
         super().__init__("a function in a sandbox", output, None, report)

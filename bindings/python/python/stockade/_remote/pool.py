@@ -10,7 +10,7 @@ import weakref
 from collections import deque
 from typing import Deque, List, Optional
 
-from ..errors import SandboxError
+from ..errors import HostLost, SandboxError
 from .worker import Start, Worker
 
 _REST = 1.0
@@ -56,6 +56,13 @@ class Pool:
                 self._retire(worker)
                 raise
             self._retire(worker)
+        try:
+            return self._fresh()
+        except HostLost:
+            # Nothing of the call has begun, and the next start has a new helper.
+            return self._fresh()
+
+    def _fresh(self) -> Worker:
         worker = Worker(self._start)
         try:
             worker.ready()
@@ -110,7 +117,7 @@ class Pool:
             try:
                 keeper.start()
             except RuntimeError:
-                return  # the interpreter shuts down, or has no thread left: each caller takes down its own
+                return  # the interpreter shuts down, or has no thread left: callers take down theirs
             self._keeper = keeper
         self._changed.notify_all()
 

@@ -6,7 +6,7 @@ import importlib.util
 import json
 import re
 import struct
-from typing import Any, Callable, Dict, Optional, Tuple
+from typing import Any, Callable, Dict, Optional
 
 from .channel import Frame, Malformed
 
