@@ -9,6 +9,7 @@ import math
 import operator
 import os
 import pickle
+import select
 import subprocess
 import sys
 import tempfile
@@ -525,13 +526,22 @@ def test_an_initializer_runs_in_every_worker() -> None:
         assert list(executor.map(eval, ["prepared"] * 4)) == [7] * 4
 
 
-def test_a_helper_that_is_lost_between_calls_is_no_error() -> None:
-    with make(warm=2) as executor:
-        executor.call(pow, 2, 2)
-        assert until(lambda: executor._pool.waiting() == 2 and workers())
-        os.kill(parent(parent(workers()[0])), 9)
-        assert until(lambda: not workers())
+@pytest.mark.parametrize("warm", [0, 2])
+def test_a_helper_that_is_lost_between_calls_is_no_error(warm: int) -> None:
+    with make(warm=warm) as executor:
+        future = executor.submit(time.sleep, 0.5)
+        assert until(lambda: future.running() and workers())
+        helper = parent(parent(workers()[0]))
+        future.result(60)
+        assert until(lambda: executor._pool.waiting() == warm and (warm or not workers()))
+        os.kill(helper, 9)
+        # A call that is handed to one before its end is known is lost with it.
+        assert until(lambda: all(over(worker) for worker in executor._pool._idle))
         assert [executor.call(pow, 2, n) for n in range(4)] == [1, 2, 4, 8]
+
+
+def over(worker: Any) -> bool:
+    return bool(select.select([worker._process], [], [], 0)[0])
 
 
 def parent(process: int) -> int:

@@ -103,7 +103,9 @@ class SandboxExecutor(Executor):
         `SandboxProcessError` with the report and its verdict. ``output`` is not used: of what is printed
         the last 64 KiB are kept.
 
-    Raises what `stockade.prepare` raises, `ImportError` without cloudpickle, and `ValueError`.
+    Raises what `stockade.prepare` raises, `ImportError` without cloudpickle, and `ValueError`. A call
+    raises `RemoteError`, `ResultError`, `CallTimeout`, `LimitReached`, `WorkerLost`, or `HostLost` if the
+    helper of all sandboxes died meanwhile; after each of these the executor goes on.
 
     >>> from stockade import SandboxExecutor
     >>> with SandboxExecutor(memory="128MiB") as executor:

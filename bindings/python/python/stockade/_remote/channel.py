@@ -147,10 +147,11 @@ class Channel:
         except OSError:
             return False
 
-    def quiet(self) -> bool:
-        """Whether the guest has neither spoken nor gone since the last frame."""
+    def quiet(self, *others: int) -> bool:
+        """Whether the guest has neither spoken nor gone since the last frame, nor ``others`` anything."""
         poll = select.poll()
-        poll.register(self.reading, select.POLLIN)
+        for fd in (self.reading, *others):
+            poll.register(fd, select.POLLIN)
         return not poll.poll(0)
 
     def _read(self, size: int, deadline: Optional[float], watch: Optional[Watch]) -> bytearray:

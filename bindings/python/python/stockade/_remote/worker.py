@@ -118,7 +118,7 @@ class Worker:
 
     def idle(self) -> bool:
         """Whether it still waits as it should: alive, and silent since its last answer."""
-        return not self._ready or self._channel.quiet()
+        return not self._ready or self._channel.quiet(self._process.fileno())
 
     def call(self, call: Call) -> Any:
         """Run one function; the worker is of no more use after any error but those of the function."""
