@@ -7,6 +7,7 @@ import itertools
 import os
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 from typing import Any, Callable, Dict, List, NamedTuple, Set
@@ -91,9 +92,13 @@ class Held(NamedTuple):
         threads = []
         for task in os.listdir("/proc/self/task"):
             try:
-                threads.append(Path(f"/proc/self/task/{task}/comm").read_text().strip())
+                name = Path(f"/proc/self/task/{task}/comm").read_text().strip()
             except OSError:
                 continue
+            # Libraries such as Arrow's start threads that they keep, whatever they are called.
+            if name.startswith("stockade"):
+                threads.append(name)
+        threads += [thread.name for thread in threading.enumerate()]
         return cls(descriptors, sorted(threads), descendants(os.getpid()))
 
     def more_than(self, before: Held) -> str:

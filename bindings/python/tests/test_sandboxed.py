@@ -49,11 +49,13 @@ class Account:
         return self.balance + amount
 
 
-@pytest.fixture(scope="module", autouse=True)
+@pytest.fixture(autouse=True)
 def closed() -> Iterator[None]:
     yield
     for function in (where, fibonacci, twice, Account.plus):
-        function.executor.shutdown()
+        if function._made is not None:
+            function._made.shutdown()
+            function._made = None
 
 
 def test_a_call_runs_in_a_sandbox_and_gives_the_result() -> None:
