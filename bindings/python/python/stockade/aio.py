@@ -7,7 +7,7 @@ import asyncio
 import os
 from asyncio import StreamReader, StreamWriter
 from subprocess import PIPE
-from typing import TYPE_CHECKING, Any, Callable, Mapping, Optional, Tuple, Union
+from typing import TYPE_CHECKING, Any, Callable, List, Mapping, Optional, Tuple, Union, overload
 
 from . import _native
 from .policy import Policy, policy_of, with_keywords
@@ -16,7 +16,9 @@ from .report import Report, Verdict
 from .sandbox import Sandbox, sandbox_for, words
 
 if TYPE_CHECKING:
-    from .sandbox import Args
+    from typing_extensions import Unpack
+
+    from .keywords import AnyRun, Args, BytesRun, TextRun
 
 __all__ = ["Process", "arun", "create_sandboxed_exec"]
 
@@ -27,7 +29,7 @@ async def ended(run: _native.Running) -> _native.Report:
     over: asyncio.Future[None] = loop.create_future()
     # A loop knows one reader of each descriptor, and others may wait for this run.
     number = os.dup(run.fileno())
-    loop.add_reader(number, lambda: over.done() or over.set_result(None))
+    loop.add_reader(number, _ring, over)
     try:
         try:
             await asyncio.shield(over)
@@ -42,6 +44,11 @@ async def ended(run: _native.Running) -> _native.Report:
     report = run.poll()
     assert report is not None
     return report
+
+
+def _ring(over: asyncio.Future[None]) -> None:
+    if not over.done():
+        over.set_result(None)
 
 
 async def awaited(
@@ -59,7 +66,14 @@ async def awaited(
     return concluded(args, await ended(start(how.encode(input))), how, check)
 
 
-async def _arun(
+@overload
+async def arun(args: Args, **how: Unpack[TextRun]) -> Completed[str]: ...
+@overload
+async def arun(args: Args, **how: Unpack[BytesRun]) -> Completed[bytes]: ...
+@overload
+async def arun(args: Args, **how: Unpack[AnyRun]) -> Completed[Any]: ...
+@with_keywords
+async def arun(
     args: Args,
     *,
     input: Any = None,
@@ -91,10 +105,6 @@ async def _arun(
     how = Text(text, encoding, errors)
     given = how.encode(input) if stdin is None else descriptor(stdin)
     return concluded(args, await ended(native.start(chosen, name, rest, given)), how, check)
-
-
-arun = with_keywords(_arun)
-arun.__name__ = arun.__qualname__ = "arun"
 
 
 class Process:
@@ -232,7 +242,7 @@ async def create_sandboxed_exec(
     process: Popen[bytes] = Popen(
         list(args), stdin=stdin, stdout=stdout, stderr=stderr, bufsize=0, **keywords
     )
-    transports = []
+    transports: List[asyncio.BaseTransport] = []
 
     async def reader(file: Any) -> Optional[StreamReader]:
         if file is None:

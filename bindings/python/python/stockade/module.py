@@ -3,7 +3,20 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, Any, Callable, Dict, List, Mapping, Optional, Tuple, Union
+from typing import (
+    TYPE_CHECKING,
+    Any,
+    Callable,
+    Dict,
+    List,
+    Mapping,
+    Optional,
+    Sequence,
+    Tuple,
+    TypeVar,
+    Union,
+    overload,
+)
 
 from . import _native
 from .errors import SandboxError, SandboxProcessError, SandboxTimeout
@@ -14,7 +27,7 @@ from .sandbox import Prepared, Sandbox, sandbox_for
 if TYPE_CHECKING:
     from typing_extensions import Unpack
 
-    from .policy import PolicyKeywords
+    from .keywords import AnyResult, Buffer, BytesResult, LimitKeywords, TextResult
     from .process import Completed
 
 __all__ = ["Instance", "Module", "uses_memory"]
@@ -22,7 +35,10 @@ __all__ = ["Instance", "Module", "uses_memory"]
 Imports = Mapping[str, Mapping[str, Callable[..., Any]]]
 
 
-def uses_memory(function: Callable[..., Any]) -> Callable[..., Any]:
+_Function = TypeVar("_Function", bound=Callable[..., Any])
+
+
+def uses_memory(function: _Function) -> _Function:
     """Has a host function get the guest's memory as its first argument.
 
     The memory has ``read(at, length)`` and ``write(at, data)``, and can be used until the function
@@ -60,34 +76,21 @@ class Module:
         Unsupported: it imports something that is not offered.
     """
 
-    if TYPE_CHECKING:
-
-        def __init__(
-            self,
-            code: Union[bytes, str, os.PathLike[str]],
-            *,
-            imports: Optional[Imports] = None,
-            sandbox: Optional[Sandbox] = None,
-            policy: Union[Policy, Mapping[str, Any], None] = None,
-            **keywords: Unpack[PolicyKeywords],
-        ) -> None: ...
-
-    else:
-
-        def __init__(self, code, *, imports=None, sandbox=None, policy=None, **keywords) -> None:
-            self.policy = policy_of(policy, keywords)
-            self._code = code if isinstance(code, bytes) else os.fspath(code)
-            self._sandbox = sandbox or sandbox_for("wasm", "")
-            self._functions = _functions(imports or {})
-            self._library = None
-            self._commands = {}
-
-    _code: Union[bytes, str]
-    _sandbox: Sandbox
-    _functions: List[Tuple[str, str, Callable[..., Any], bool]]
-    _library: Optional[_native.Library]
-    _commands: Dict[Tuple[str, ...], Prepared]
-    policy: Policy
+    def __init__(
+        self,
+        code: Union[bytes, str, os.PathLike[str]],
+        *,
+        imports: Optional[Imports] = None,
+        sandbox: Optional[Sandbox] = None,
+        policy: Union[Policy, Mapping[str, Any], None] = None,
+        **keywords: Unpack[LimitKeywords],
+    ) -> None:
+        self.policy = policy_of(policy, keywords)
+        self._code = code if isinstance(code, bytes) else os.fspath(code)
+        self._sandbox = sandbox or sandbox_for("wasm", "")
+        self._functions = _functions(imports or {})
+        self._library: Optional[_native.Library] = None
+        self._commands: Dict[Tuple[str, ...], Prepared] = {}
 
     def _bound(self) -> _native.Library:
         if self._library is None:
@@ -103,10 +106,23 @@ class Module:
             for name, takes, gives in self._bound().functions()
         }
 
-    def run(self, args: Tuple[str, ...] = (), input: Any = None, **keywords: Any) -> Completed[Any]:
+    @overload
+    def run(
+        self, args: Sequence[str] = ..., input: Optional[str] = ..., **how: Unpack[TextResult]
+    ) -> Completed[str]: ...
+    @overload
+    def run(
+        self, args: Sequence[str] = ..., input: Optional[Buffer] = ..., **how: Unpack[BytesResult]
+    ) -> Completed[bytes]: ...
+    @overload
+    def run(
+        self, args: Sequence[str] = ..., input: Any = ..., **how: Unpack[AnyResult]
+    ) -> Completed[Any]: ...
+    def run(self, args: Sequence[str] = (), input: Any = None, **how: Any) -> Completed[Any]:
         """Runs it as a command (WASI preview 1 or 2), with these arguments after its name. Takes
         ``text``, ``encoding``, ``errors`` and ``check`` as :func:`stockade.run` does."""
-        return self.command(*args).run(input, **keywords)
+        result: Completed[Any] = self.command(*args).run(input, **how)
+        return result
 
     def command(self, *args: str) -> Prepared:
         """The module as a command with these arguments, prepared once."""

@@ -7,42 +7,17 @@ import json
 import os
 from datetime import timedelta
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any, Callable, Dict, Iterable, List, Mapping, Optional, Tuple, Union
+from typing import TYPE_CHECKING, Any, Callable, Dict, List, Mapping, Optional, Tuple, TypeVar, Union
 
 from . import _native
 from .errors import InvalidPolicy
 
 if TYPE_CHECKING:
-    from typing_extensions import TypedDict
+    from typing_extensions import Unpack
 
-    Size = Union[int, str]
-    Duration = Union[float, str, timedelta]
+    from .keywords import PolicyKeywords
 
-    class PolicyKeywords(TypedDict, total=False):
-        """The keywords that say how a sandbox is limited and what is in it."""
-
-        memory: Optional[Size]
-        cpu_time: Optional[Duration]
-        wall_time: Optional[Duration]
-        cpus: Optional[float]
-        processes: Optional[Union[int, str]]
-        open_files: Optional[Union[int, str]]
-        file_size: Optional[Size]
-        disk: Optional[Size]
-        output: Optional[Size]
-        fuel: Optional[int]
-        output_overflow: Optional[str]
-        base: Optional[Union[str, Mapping[str, Any]]]
-        rootfs: Optional[Union[str, os.PathLike[str]]]
-        mounts: Optional[Iterable[Mapping[str, Any]]]
-        network: Optional[str]
-        cwd: Optional[Union[str, os.PathLike[str]]]
-        hostname: Optional[str]
-        env: Optional[Mapping[str, str]]
-        syscalls: Optional[str]
-        best_effort: Optional[Iterable[str]]
-        warm: Optional[int]
-
+    _Native = _native.Policy
 
 __all__ = ["Policy"]
 
@@ -94,22 +69,15 @@ class Policy:
     """
 
     __slots__ = ("_native",)
-    _native: _native.Policy
+    _native: _Native
 
-    if TYPE_CHECKING:
-        from typing_extensions import Unpack
-
-        def __init__(
-            self, start: Optional[Mapping[str, Any]] = None, /, **keywords: Unpack[PolicyKeywords]
-        ) -> None: ...
-
-    else:
-
-        def __init__(self, start=None, /, **keywords) -> None:
-            self._native = _checked(_merged(dict(start or {}), keywords))
+    def __init__(
+        self, start: Optional[Mapping[str, Any]] = None, /, **keywords: Unpack[PolicyKeywords]
+    ) -> None:
+        self._native = _checked(_merged(dict(start or {}), keywords))
 
     @classmethod
-    def _of(cls, native: _native.Policy) -> Policy:
+    def _of(cls, native: _Native) -> Policy:
         policy = cls.__new__(cls)
         policy._native = native
         return policy
@@ -136,17 +104,19 @@ class Policy:
             text = file.read()
         return cls.from_json(text) if os.fspath(path).endswith(".json") else cls.from_toml(text)
 
-    if TYPE_CHECKING:
+    def replace(self, **keywords: Unpack[PolicyKeywords]) -> Policy:
+        """The same policy with these keywords; ``env`` is added to what is there.
 
-        def replace(self, **keywords: Unpack[PolicyKeywords]) -> Policy: ...
-
-    else:
-
-        def replace(self, **keywords):
-            """The same policy with these keywords; ``env`` is added to what is there."""
-            if not any(value is not None for value in keywords.values()):
-                return self
-            return self._of(_checked(_merged(self.to_dict(), keywords)))
+        >>> import stockade
+        >>> policy = stockade.Policy(memory="64MiB", env={"A": "1"})
+        >>> policy.replace(memory=None) is policy
+        True
+        >>> sorted(policy.replace(env={"B": "2"}).to_dict()["process"]["env"])
+        ['A', 'B', 'HOME', 'LANG', 'PATH']
+        """
+        if not any(value is not None for value in keywords.values()):
+            return self
+        return self._of(_checked(_merged(self.to_dict(), keywords)))
 
     def to_dict(self) -> Dict[str, Any]:
         """Every key, as plain data."""
@@ -300,7 +270,10 @@ def _simple(given: Mapping[str, Any]) -> bool:
     return all(type(value) in (str, int) for value in given.values())
 
 
-def with_keywords(function: Callable[..., Any]) -> Callable[..., Any]:
+_Function = TypeVar("_Function", bound=Callable[..., Any])
+
+
+def with_keywords(function: _Function) -> _Function:
     """Has a function's signature show every keyword of a policy."""
     signature = inspect.signature(function)
     own = [p for p in signature.parameters.values() if p.kind is not p.VAR_KEYWORD]

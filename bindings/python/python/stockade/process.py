@@ -24,6 +24,7 @@ from typing import (
     Optional,
     Tuple,
     Union,
+    overload,
 )
 
 from . import _native
@@ -33,12 +34,16 @@ from .report import Enforcement, Report, Usage, Verdict
 from .sandbox import Prepared, Sandbox, sandbox_for, words
 
 if TYPE_CHECKING:
-    from .sandbox import Args
+    from typing_extensions import Unpack
+
+    from .keywords import AnyPopen, AnyRun, Args, BytesPopen, BytesRun, TextPopen, TextRun
+
+    _Started = Union[Args, Prepared]
 
 __all__ = ["DEVNULL", "PIPE", "STDOUT", "Completed", "Popen", "run"]
 
 
-class Completed(subprocess.CompletedProcess, Generic[AnyStr]):  # type: ignore[type-arg]
+class Completed(subprocess.CompletedProcess[AnyStr]):
     """A run that is over: ``args``, ``returncode``, ``stdout`` and ``stderr`` as in
     ``subprocess.CompletedProcess``, and the report.
 
@@ -163,7 +168,14 @@ def concluded(args: Any, native: _native.Report, how: Text, check: bool) -> Comp
     return result
 
 
-def _run(
+@overload
+def run(args: Args, *, capture_output: bool = ..., **how: Unpack[TextRun]) -> Completed[str]: ...
+@overload
+def run(args: Args, *, capture_output: bool = ..., **how: Unpack[BytesRun]) -> Completed[bytes]: ...
+@overload
+def run(args: Args, *, capture_output: bool = ..., **how: Unpack[AnyRun]) -> Completed[Any]: ...
+@with_keywords
+def run(
     args: Args,
     *,
     input: Any = None,
@@ -173,7 +185,7 @@ def _run(
     encoding: Optional[str] = None,
     errors: Optional[str] = None,
     check: bool = False,
-    backend: Union[str, Sandbox] = "auto",
+    backend: Any = "auto",
     policy: Union[Policy, Mapping[str, Any], None] = None,
     **keywords: Any,
 ) -> Completed[Any]:
@@ -208,6 +220,7 @@ def _run(
     if input is not None and stdin is not None:
         raise ValueError("`stdin` and `input` are two ways to say one thing: give one of them")
     if not capture_output:
+        process: Popen[Any]
         with Popen(
             args,
             stdin=PIPE if input is not None else stdin,
@@ -231,10 +244,6 @@ def _run(
     how = Text(text, encoding, errors)
     given = how.encode(input) if stdin is None else descriptor(stdin)
     return concluded(args, native.run(chosen, name, rest, given), how, check)
-
-
-run = with_keywords(_run)
-run.__name__ = run.__qualname__ = "run"
 
 
 def descriptor(stream: Any) -> Optional[int]:
@@ -267,13 +276,21 @@ class Popen(Generic[AnyStr]):
     0
     """
 
+    #: What was given as ``args``.
+    args: Any
     stdin: Optional[IO[AnyStr]]
     stdout: Optional[IO[AnyStr]]
     stderr: Optional[IO[AnyStr]]
 
+    @overload
+    def __init__(self: Popen[str], args: _Started, **how: Unpack[TextPopen]) -> None: ...
+    @overload
+    def __init__(self: Popen[bytes], args: _Started, **how: Unpack[BytesPopen]) -> None: ...
+    @overload
+    def __init__(self: Popen[Any], args: _Started, **how: Unpack[AnyPopen]) -> None: ...
     def __init__(
         self,
-        args: Union[Args, Prepared],
+        args: _Started,
         *,
         stdin: Any = None,
         stdout: Any = PIPE,

@@ -5,7 +5,17 @@ from __future__ import annotations
 import json
 import os
 import threading
-from typing import TYPE_CHECKING, Any, Dict, List, Mapping, Optional, Sequence, Tuple, Union
+from typing import (
+    TYPE_CHECKING,
+    Any,
+    Dict,
+    List,
+    Mapping,
+    Optional,
+    Tuple,
+    Union,
+    overload,
+)
 
 from . import _native
 from .errors import HostLost
@@ -15,11 +25,9 @@ from .report import Enforcement, Report
 if TYPE_CHECKING:
     from typing_extensions import Unpack
 
-    from .policy import PolicyKeywords
+    from .keywords import AnyPipes, AnyResult, AnyRun, Args, Buffer, BytesPipes, BytesResult
+    from .keywords import BytesRun, LimitKeywords, TextPipes, TextResult, TextRun
     from .process import Completed, Popen
-
-    Arg = Union[str, bytes, "os.PathLike[str]", "os.PathLike[bytes]"]
-    Args = Union[Arg, Sequence[Arg]]
 
 __all__ = ["Plan", "Prepared", "Sandbox", "prepare"]
 
@@ -83,25 +91,28 @@ class Sandbox:
         data: Dict[str, Any] = json.loads(self._native.support())
         return data
 
-    if TYPE_CHECKING:
+    def prepare(
+        self,
+        args: Args,
+        *,
+        policy: Union[Policy, Mapping[str, Any], None] = None,
+        **keywords: Unpack[LimitKeywords],
+    ) -> Prepared:
+        """Binds a policy to a program: see :func:`stockade.prepare`."""
+        return _prepared(self, args, policy_of(policy, keywords))
 
-        def prepare(
-            self, args: Args, *, policy: Any = None, **keywords: Unpack[PolicyKeywords]
-        ) -> Prepared: ...
+    @overload
+    def run(self, args: Args, **how: Unpack[TextRun]) -> Completed[str]: ...
+    @overload
+    def run(self, args: Args, **how: Unpack[BytesRun]) -> Completed[bytes]: ...
+    @overload
+    def run(self, args: Args, **how: Unpack[AnyRun]) -> Completed[Any]: ...
+    def run(self, args: Args, **how: Any) -> Completed[Any]:
+        """Runs a program as :func:`stockade.run` does, in this sandbox."""
+        from .process import run
 
-        def run(self, args: Args, **keywords: Any) -> Completed[Any]: ...
-
-    else:
-
-        def prepare(self, args, *, policy=None, **keywords):
-            """Binds a policy to a program: see :func:`stockade.prepare`."""
-            return _prepared(self, args, policy_of(policy, keywords))
-
-        def run(self, args, **keywords):
-            """Runs a program as :func:`stockade.run` does, in this sandbox."""
-            from .process import run
-
-            return run(args, backend=self, **keywords)
+        result: Completed[Any] = run(args, **{**how, "backend": self})
+        return result
 
     def __repr__(self) -> str:
         return f"Sandbox({self.backend!r})"
@@ -191,25 +202,52 @@ class Prepared:
         """
         self._native.warm(count)
 
-    def run(self, input: Any = None, **keywords: Any) -> Completed[Any]:
+    @overload
+    def run(
+        self, input: Optional[str] = ..., **how: Unpack[TextResult]
+    ) -> Completed[str]: ...
+    @overload
+    def run(
+        self, input: Optional[Buffer] = ..., **how: Unpack[BytesResult]
+    ) -> Completed[bytes]: ...
+    @overload
+    def run(self, input: Any = ..., **how: Unpack[AnyResult]) -> Completed[Any]: ...
+    def run(self, input: Any = None, **how: Any) -> Completed[Any]:
         """Runs it and waits: ``text``, ``encoding``, ``errors`` and ``check`` as in
         :func:`stockade.run`."""
         from .process import completed
 
-        return completed(self.args, input, lambda given: self._native.run(given), **keywords)
+        return completed(self.args, input, lambda given: self._native.run(given), **how)
 
-    def popen(self, **keywords: Any) -> Popen[Any]:
+    @overload
+    def popen(self, **how: Unpack[TextPipes]) -> Popen[str]: ...
+    @overload
+    def popen(self, **how: Unpack[BytesPipes]) -> Popen[bytes]: ...
+    @overload
+    def popen(self, **how: Unpack[AnyPipes]) -> Popen[Any]: ...
+    def popen(self, **how: Any) -> Popen[Any]:
         """Starts it with live streams: ``stdin``, ``stdout``, ``stderr``, ``text``, ``encoding``,
         ``errors`` and ``bufsize`` as in :class:`stockade.Popen`."""
         from .process import Popen
 
-        return Popen(self, **keywords)
+        process: Popen[Any] = Popen(self, **how)
+        return process
 
-    async def arun(self, input: Any = None, **keywords: Any) -> Completed[Any]:
+    @overload
+    async def arun(
+        self, input: Optional[str] = ..., **how: Unpack[TextResult]
+    ) -> Completed[str]: ...
+    @overload
+    async def arun(
+        self, input: Optional[Buffer] = ..., **how: Unpack[BytesResult]
+    ) -> Completed[bytes]: ...
+    @overload
+    async def arun(self, input: Any = ..., **how: Unpack[AnyResult]) -> Completed[Any]: ...
+    async def arun(self, input: Any = None, **how: Any) -> Completed[Any]:
         """Runs it without blocking the event loop, as :func:`stockade.arun` does."""
         from .aio import awaited
 
-        return await awaited(self.args, input, lambda given: self._native.start(given), **keywords)
+        return await awaited(self.args, input, lambda given: self._native.start(given), **how)
 
     def __repr__(self) -> str:
         return f"<Prepared {self.args!r}: {self.policy!r}>"
@@ -226,26 +264,20 @@ def _prepared(backend: Union[str, Sandbox], args: Any, policy: Policy) -> Prepar
     return Prepared(sandbox._native.prepare(policy._native, name, rest), args, policy)
 
 
-if TYPE_CHECKING:
+def prepare(
+    args: Args,
+    *,
+    backend: Union[str, Sandbox] = "auto",
+    policy: Union[Policy, Mapping[str, Any], None] = None,
+    **keywords: Unpack[LimitKeywords],
+) -> Prepared:
+    """Binds a policy to a program, so that it can be started many times at less cost.
 
-    def prepare(
-        args: Args,
-        *,
-        backend: Union[str, Sandbox] = "auto",
-        policy: Union[Policy, Mapping[str, Any], None] = None,
-        **keywords: Unpack[PolicyKeywords],
-    ) -> Prepared: ...
+    Takes what :func:`stockade.run` takes to say what runs and how it is limited.
 
-else:
-
-    def prepare(args, *, backend="auto", policy=None, **keywords):
-        """Binds a policy to a program, so that it can be started many times at less cost.
-
-        Takes what :func:`stockade.run` takes to say what runs and how it is limited.
-
-        Raises:
-            InvalidPolicy: a value makes no sense.
-            Unsupported: this host cannot enforce what was asked.
-            NotFound, PermissionDenied: of the program, or of what is bound.
-        """
-        return _prepared(backend, args, policy_of(policy, keywords))
+    Raises:
+        InvalidPolicy: a value makes no sense.
+        Unsupported: this host cannot enforce what was asked.
+        NotFound, PermissionDenied: of the program, or of what is bound.
+    """
+    return _prepared(backend, args, policy_of(policy, keywords))

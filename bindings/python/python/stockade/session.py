@@ -33,7 +33,7 @@ from ._remote.units import size
 from .result import Failure, Result, SessionLost
 
 if TYPE_CHECKING:
-    from .policy import Duration, Size
+    from .keywords import Duration, Size
 
 __all__ = ["Failure", "FileRefused", "Result", "Session", "SessionLost", "Stream"]
 

@@ -1,0 +1,55 @@
+"""The types that the package declares: true at run time, and what type checkers make of them."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import stockade
+
+HERE = Path(__file__).parent
+PROJECT = HERE.parent
+PACKAGE = Path(stockade.__file__).parent
+
+
+def checked(tmp_path: Path, *words: object) -> None:
+    """Runs a checker, beside whose working folder there is no copy of the package."""
+    # mypy refuses a directory of its search path that it also finds as one of installed packages.
+    done = subprocess.run(
+        [sys.executable, "-m", *map(str, words)],
+        cwd=tmp_path,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        env={**os.environ, "MYPY_CACHE_DIR": str(tmp_path / "cache")},
+    )
+    assert done.returncode == 0, done.stdout[-10_000:]
+
+
+def test_stubs_and_annotations_say_what_is_there_at_run_time(tmp_path: Path) -> None:
+    pytest.importorskip("mypy", reason="mypy is not installed")
+    allowed = HERE / "stubtest_allowlist.txt"
+    checked(tmp_path, "mypy.stubtest", "stockade", "--concise", "--allowlist", allowed)
+
+
+def test_the_package_and_its_users_are_typed_as_mypy_reads_them(tmp_path: Path) -> None:
+    pytest.importorskip("mypy", reason="mypy is not installed")
+    config = PROJECT / "pyproject.toml"
+    checked(tmp_path, "mypy", "--config-file", config, PACKAGE, HERE / "typing_usage.py")
+
+
+def test_its_users_are_typed_as_pyright_reads_them() -> None:
+    pytest.importorskip("pyright", reason="pyright is not installed")
+    try:
+        # The first use fetches what the wheel does not hold.
+        found = subprocess.run(
+            [sys.executable, "-m", "pyright", "--version"], capture_output=True, timeout=120
+        )
+    except subprocess.TimeoutExpired:
+        pytest.skip("pyright has to be fetched, and did not come in two minutes")
+    if found.returncode != 0:
+        pytest.skip(f"pyright does not start: {found.stderr.decode().strip()[-200:]}")
+    checked(HERE, "pyright", "--project", PROJECT, "--pythonpath", sys.executable)
