@@ -1,0 +1,322 @@
+"""What the package costs, beside what it is compared with, in turns.
+
+    python benches/binding.py [--rounds 300] [--json FILE] [--only PART …]
+
+Two processes are measured in turns: a small one, and one that holds 2 GiB. What fills up again in the
+background after a turn is given time for that before the next. The wasmtime package, bubblewrap and
+cloudpickle are compared with or used where they are installed. See the README for a table.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import subprocess
+import sys
+import tempfile
+import time
+from typing import Any, Callable, Dict, Iterator, List, NamedTuple, Optional
+
+import stockade
+
+# (module (import "wasi_snapshot_preview1" "fd_write" …) (memory 1) (data (i32.const 0) … "hello\n")
+#  (func (export "_start") (drop (call $fd_write (i32.const 1) (i32.const 0) (i32.const 1) (i32.const 16)))))
+HELLO = bytes.fromhex(
+    "0061736d01000000010c0260047f7f7f7f017f60000002230116776173695f736e617073686f745f707265766965"
+    "7731086664" "5f7772697465000003020101050301000107130206" "6d656d6f72790200065f737461727400010a0f010d"
+    "00410141004101411010001a0b0b14010041000b0e080000000600000068656c6c6f0a"
+)
+TRUE = ["/bin/true"]
+BWRAP = "bwrap --unshare-all --die-with-parent --ro-bind /usr /usr --symlink usr/bin /bin "
+BWRAP += "--symlink usr/lib /lib --symlink usr/lib64 /lib64 --proc /proc --dev /dev --tmpfs /tmp /bin/true"
+
+
+class Mode(NamedTuple):
+    """One thing that is measured."""
+
+    part: str
+    name: str
+    #: Gives what is run once, after it was set up; `None` where that is not possible here.
+    make: Callable[[], Optional[Callable[[], Any]]]
+    #: How often in a row.
+    burst: int = 1
+    #: Seconds that it is left alone afterwards.
+    rest: float = 0.0
+    #: Measured in the large process as well.
+    large: bool = False
+    #: Of how many rounds it is left out for one that it takes part in.
+    every: int = 1
+
+
+def spawn() -> Callable[[], Any]:
+    return lambda: subprocess.run(TRUE)
+
+
+def spawn_captured() -> Callable[[], Any]:
+    return lambda: subprocess.run(TRUE, capture_output=True)
+
+
+def bubblewrap() -> Optional[Callable[[], Any]]:
+    words = BWRAP.split()
+    try:
+        subprocess.run(words, check=True)
+    except (OSError, subprocess.CalledProcessError):
+        return None
+    return lambda: subprocess.run(words)
+
+
+def cold() -> Callable[[], Any]:
+    return lambda: stockade.run(TRUE)
+
+
+def prepared() -> Callable[[], Any]:
+    return stockade.prepare(TRUE).run
+
+
+def prepared_native() -> Callable[[], Any]:
+    ready = stockade.prepare(TRUE)
+    return ready._native.run
+
+
+def warm() -> Callable[[], Any]:
+    ready = stockade.prepare(TRUE)
+    ready.warm(8)
+    return ready.run
+
+
+def module() -> Callable[[], Any]:
+    return stockade.Module(HELLO).command().run
+
+
+def module_native() -> Callable[[], Any]:
+    return stockade.Module(HELLO).command()._native.run
+
+
+def wasmtime_with(configure: Callable[[Any, str], None], read: Callable[[str], Any]) -> Any:
+    """A fresh store of the wasmtime package, WASI, and a run of the same module."""
+    try:
+        import wasmtime
+    except ImportError:
+        return None
+    engine = wasmtime.Engine()
+    code = wasmtime.Module(engine, HELLO)
+    linker = wasmtime.Linker(engine)
+    linker.define_wasi()
+    path = "output"
+
+    def once() -> None:
+        store = wasmtime.Store(engine)
+        wasi = wasmtime.WasiConfig()
+        configure(wasi, path)
+        store.set_wasi(wasi)
+        instance = linker.instantiate(store, code)
+        instance.exports(store)["_start"](store)
+        store.close()
+        read(path)
+
+    return once
+
+
+def wasmtime_file() -> Any:
+    def read(path: str) -> None:
+        with open(path, "rb") as file:
+            assert file.read() == b"hello\n"
+
+    return wasmtime_with(lambda wasi, path: setattr(wasi, "stdout_file", path), read)
+
+
+def wasmtime_callback() -> Any:
+    said: List[bytes] = []
+
+    def read(path: str) -> None:
+        assert b"".join(said) == b"hello\n"
+        said.clear()
+
+    def take(data: bytes) -> int:
+        said.append(bytes(data))
+        return len(data)
+
+    return wasmtime_with(lambda wasi, path: setattr(wasi, "stdout_custom", take), read)
+
+
+def wasmtime_nothing() -> Any:
+    return wasmtime_with(lambda wasi, path: None, lambda path: None)
+
+
+def session() -> Any:
+    one = stockade.Session()
+    return lambda: one.run("1+1")
+
+
+def double(x: int) -> int:
+    return 2 * x
+
+
+def sandboxed_cold() -> Any:
+    function = stockade.sandboxed(warm=0)(double)
+    return lambda: function(21)
+
+
+def sandboxed_warm() -> Any:
+    function = stockade.sandboxed(warm=1)(double)
+    function(21)
+    time.sleep(0.5)
+    return lambda: function(21)
+
+
+MODES = (
+    Mode("spawn", 'subprocess.run(["/bin/true"])', spawn, large=True),
+    Mode("spawn", "the same with capture_output=True", spawn_captured, large=True),
+    Mode("spawn", "the same with bubblewrap around it", bubblewrap),
+    Mode("spawn", 'stockade.run(["/bin/true"]), cold', cold, large=True),
+    Mode("spawn", "Prepared.run", prepared, large=True),
+    Mode("spawn", "_native alone: Prepared.run", prepared_native),
+    Mode("spawn", "Prepared.run, one of eight that wait", warm, rest=0.01, large=True),
+    Mode("module", "module prints a line: Prepared.run", module, burst=20),
+    Mode("module", "_native alone: module", module_native, burst=20),
+    Mode("module", "wasmtime package, output to a file", wasmtime_file, burst=20),
+    Mode("module", "wasmtime package, output to a callback", wasmtime_callback, burst=20),
+    Mode("module", "wasmtime package, no output", wasmtime_nothing, burst=20),
+    Mode("session", 'Session.run("1+1")', session, burst=10),
+    Mode("sandboxed", "@sandboxed call, cold", sandboxed_cold, every=3),
+    Mode("sandboxed", "@sandboxed call, warm", sandboxed_warm, rest=0.15),
+)
+
+
+def measure(which: Mode, work: Callable[[], Any]) -> Iterator[Dict[str, Any]]:
+    """Some runs; of those with a report also what that does not account for."""
+    for _ in range(which.burst):
+        begin = time.perf_counter_ns()
+        outcome = work()
+        taken = time.perf_counter_ns() - begin
+        sample = {"ns": taken}
+        if which.part == "spawn" and isinstance(outcome, stockade.Completed):
+            timings = outcome.report.timings
+            phases = {phase["name"]: phase["ns"] for phase in timings["phases"]}
+            told = timings["start_ns"] + phases["run"] + timings["teardown_ns"]
+            if which.make is cold:
+                told += timings["prepare_ns"]
+            sample["rest"] = taken - told
+        yield sample
+    time.sleep(which.rest)
+
+
+def serve(size: int) -> None:
+    """The measured process: takes the number of a mode from each line, and answers with samples."""
+    weight = bytearray(size)
+    weight[::4096] = b"\1" * len(weight[::4096])
+    works: Dict[int, Optional[Callable[[], Any]]] = {}
+    folder = tempfile.TemporaryDirectory()
+    os.chdir(folder.name)
+    for line in sys.stdin:
+        number = int(line)
+        which = MODES[number]
+        if number not in works:
+            work = works[number] = which.make()
+            for _ in range(3):
+                if work is not None:
+                    list(measure(which, work))
+        work = works[number]
+        print(json.dumps(None if work is None else list(measure(which, work))), flush=True)
+    folder.cleanup()
+
+
+class Host:
+    """A process that measures on demand."""
+
+    def __init__(self, size: int) -> None:
+        words = [sys.executable, __file__, "--serve", str(size)]
+        self.process = subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+
+    def ask(self, number: int) -> Optional[List[Dict[str, int]]]:
+        assert self.process.stdin is not None and self.process.stdout is not None
+        self.process.stdin.write(f"{number}\n")
+        self.process.stdin.flush()
+        answer: Optional[List[Dict[str, int]]] = json.loads(self.process.stdout.readline())
+        return answer
+
+    def close(self) -> None:
+        assert self.process.stdin is not None
+        self.process.stdin.close()
+        self.process.wait()
+
+
+def at(values: List[int], share: float) -> float:
+    return sorted(values)[min(len(values) - 1, int(len(values) * share))] / 1000
+
+
+def race(rounds: int, parts: List[str]) -> List[Dict[str, Any]]:
+    hosts = {"small": Host(0), "2 GiB": Host(2 << 30)}
+    found: Dict[Any, List[Dict[str, int]]] = {}
+    absent = set()
+    for turn in range(rounds):
+        for number, mode in enumerate(MODES):
+            if turn % mode.every or (parts and mode.part not in parts):
+                continue
+            for host in hosts if mode.large else ["small"]:
+                if number in absent:
+                    continue
+                samples = hosts[host].ask(number)
+                if samples is None:
+                    absent.add(number)
+                else:
+                    found.setdefault((number, host), []).extend(samples)
+    for each in hosts.values():
+        each.close()
+    return [row(MODES[number].name, host, samples) for (number, host), samples in found.items()]
+
+
+def row(name: str, host: str, samples: List[Dict[str, int]]) -> Dict[str, Any]:
+    times = [sample["ns"] for sample in samples]
+    rest = [sample["rest"] for sample in samples if "rest" in sample]
+    return {
+        "mode": name,
+        "host": host,
+        "n": len(times),
+        "p50_us": at(times, 0.5),
+        "p90_us": at(times, 0.9),
+        "p99_us": at(times, 0.99),
+        "not_in_report_p50_us": at(rest, 0.5) if rest else None,
+        "ns": times,
+    }
+
+
+def length(us: float) -> str:
+    return f"{us / 1000:.2f} ms" if us >= 1000 else f"{us:.3g} µs"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("--rounds", type=int, default=300)
+    parser.add_argument("--json", metavar="FILE")
+    parser.add_argument("--only", nargs="*", default=[], choices=sorted({m.part for m in MODES}))
+    parser.add_argument("--serve", type=int, help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    if options.serve is not None:
+        return serve(options.serve)
+    before = os.getloadavg()[0]
+    rows = race(options.rounds, options.only)
+    where = {
+        "kernel": platform.release(),
+        "processors": len(os.sched_getaffinity(0)),
+        "python": platform.python_version(),
+        "stockade": stockade.__version__,
+        "load": [before, os.getloadavg()[0]],
+    }
+    print(f"Linux {where['kernel']}, {where['processors']} processors, Python {where['python']},", end=" ")
+    print(f"load {before:.1f} before and {where['load'][1]:.1f} after\n")
+    print("| | host | n | p50 | p90 | p99 | not in the report, p50 |\n|---|---|---|---|---|---|---|")
+    for found in rows:
+        rest = found["not_in_report_p50_us"]
+        cells = [found["mode"], found["host"], str(found["n"])]
+        cells += [length(found[f"p{p}_us"]) for p in (50, 90, 99)]
+        print(f"| {' | '.join([*cells, length(rest) if rest else ''])} |")
+    if options.json:
+        with open(options.json, "w", encoding="utf-8") as file:
+            json.dump({"where": where, "rows": rows}, file)
+
+
+if __name__ == "__main__":
+    main()
