@@ -64,8 +64,8 @@ async def serve(port: int = 0) -> asyncio.AbstractServer:
         except asyncio.CancelledError:
             return writer.close()
         data = json.dumps(told).encode()
-        writer.write(f"HTTP/1.1 {status}\r\nContent-Length: {len(data)}\r\nConnection: close\r\n\r\n".encode())
-        writer.write(data)
+        head = f"HTTP/1.1 {status}\r\nContent-Length: {len(data)}\r\nConnection: close\r\n\r\n"
+        writer.write(head.encode() + data)
         writer.close()
 
     return await asyncio.start_server(handle, "127.0.0.1", port)

@@ -18,7 +18,7 @@ import stockade
 from pages import PAGES, blocks, need_a_whole_host
 
 #: What a user installs for some of the modules.
-EXTRAS = ("celery", "cloudpickle", "distributed", "numpy", "ray")
+EXTRAS = ("celery", "cloudpickle", "dask", "distributed", "numpy", "ray")
 MODULES = [
     found.name
     for found in pkgutil.walk_packages(stockade.__path__, "stockade.")

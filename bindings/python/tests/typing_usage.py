@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import concurrent.futures
 import subprocess
 from datetime import timedelta
 from pathlib import Path
-from typing import Any, Optional
+from typing import Any, List, Optional
 
 from typing_extensions import Unpack, assert_type
 
@@ -123,3 +124,48 @@ def errors() -> None:
         print(late.timeout)
     except stockade.SandboxError as error:
         assert_type(error.hint, Optional[str])
+
+
+@stockade.sandboxed
+def plain(text: str) -> int:
+    return len(text)
+
+
+@stockade.sandboxed(memory="256MiB", timeout=5, returns="json")
+def limited(numbers: List[float]) -> float:
+    return sum(numbers)
+
+
+def functions() -> None:
+    assert_type(plain("text"), int)
+    assert_type(limited([1.0]), float)
+    assert_type(limited.local([1.0]), float)
+    assert_type(plain.submit("text").result(), int)
+    plain(1)  # type: ignore[arg-type]  # pyright: ignore
+    with stockade.SandboxExecutor(2, warm=2, memory="512MiB", timeout=5) as executor:
+        assert_type(executor.submit(len, "text").result(), int)
+        assert_type(list(executor.map(len, ["text"])), List[int])
+        assert_type(executor.call(len, "text"), int)
+        standard: concurrent.futures.Executor = executor
+        standard.submit(len, "text")
+
+
+def sessions() -> None:
+    def tool(item: str) -> int:
+        return len(item)
+
+    with stockade.Session(tools={"tool": tool}, memory="512MiB", timeout=5) as session:
+        result = session.run("1 + 1", timeout=1, check=True)
+        assert_type(result, stockade.Result)
+        assert_type(result.stdout, str)
+        assert_type(result.error, Optional[stockade.Failure])
+        session.put("name", b"data")
+        assert_type(session.get("name"), bytes)
+        assert_type(session.files(), "dict[str, int]")
+        for stream, text in session.stream("print(1)"):
+            assert_type((stream, text), "tuple[str, str]")
+
+
+def diagnosis() -> None:
+    assert_type(stockade.doctor().advice, List[str])
+    assert_type(stockade.bench(quick=True).p50, "dict[str, Optional[int]]")
