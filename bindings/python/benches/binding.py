@@ -33,13 +33,19 @@ BWRAP = "bwrap --unshare-all --die-with-parent --ro-bind /usr /usr --symlink usr
 BWRAP += "--symlink usr/lib /lib --symlink usr/lib64 /lib64 --proc /proc --dev /dev --tmpfs /tmp /bin/true"
 
 
+#: What the Rust library takes for the same module: `cargo run --release -p stockade-benches --features
+#: floor --bin module`, on the machine of the README.
+RUST_MODULE_US = 3.72
+
+
 class Mode(NamedTuple):
     """One thing that is measured."""
 
     part: str
+    #: What it is called in the table.
     name: str
     #: Gives what is run once, after it was set up; `None` where that is not possible here.
-    make: Callable[[], Optional[Callable[[], Any]]]
+    make: Callable[[], Any]
     #: How often in a row.
     burst: int = 1
     #: Seconds that it is left alone afterwards.
@@ -50,15 +56,15 @@ class Mode(NamedTuple):
     every: int = 1
 
 
-def spawn() -> Callable[[], Any]:
+def spawn() -> Any:
     return lambda: subprocess.run(TRUE)
 
 
-def spawn_captured() -> Callable[[], Any]:
+def spawn_captured() -> Any:
     return lambda: subprocess.run(TRUE, capture_output=True)
 
 
-def bubblewrap() -> Optional[Callable[[], Any]]:
+def bubblewrap() -> Any:
     words = BWRAP.split()
     try:
         subprocess.run(words, check=True)
@@ -67,30 +73,30 @@ def bubblewrap() -> Optional[Callable[[], Any]]:
     return lambda: subprocess.run(words)
 
 
-def cold() -> Callable[[], Any]:
+def cold() -> Any:
     return lambda: stockade.run(TRUE)
 
 
-def prepared() -> Callable[[], Any]:
+def prepared() -> Any:
     return stockade.prepare(TRUE).run
 
 
-def prepared_native() -> Callable[[], Any]:
+def prepared_native() -> Any:
     ready = stockade.prepare(TRUE)
     return ready._native.run
 
 
-def warm() -> Callable[[], Any]:
+def warm() -> Any:
     ready = stockade.prepare(TRUE)
     ready.warm(8)
     return ready.run
 
 
-def module() -> Callable[[], Any]:
+def module() -> Any:
     return stockade.Module(HELLO).command().run
 
 
-def module_native() -> Callable[[], Any]:
+def module_native() -> Any:
     return stockade.Module(HELLO).command()._native.run
 
 
@@ -112,7 +118,8 @@ def wasmtime_with(configure: Callable[[Any, str], None], read: Callable[[str], A
         configure(wasi, path)
         store.set_wasi(wasi)
         instance = linker.instantiate(store, code)
-        instance.exports(store)["_start"](store)
+        start: Any = instance.exports(store)["_start"]
+        start(store)
         store.close()
         read(path)
 
@@ -185,6 +192,7 @@ MODES = (
 )
 
 
+REST = "not_in_report_p50_us"
 def measure(which: Mode, work: Callable[[], Any]) -> Iterator[Dict[str, Any]]:
     """Some runs; of those with a report also what that does not account for."""
     for _ in range(which.burst):
@@ -278,9 +286,42 @@ def row(name: str, host: str, samples: List[Dict[str, int]]) -> Dict[str, Any]:
         "p50_us": at(times, 0.5),
         "p90_us": at(times, 0.9),
         "p99_us": at(times, 0.99),
-        "not_in_report_p50_us": at(rest, 0.5) if rest else None,
+        REST: at(rest, 0.5) if rest else None,
         "ns": times,
     }
+
+
+class Aim(NamedTuple):
+    """What a number should be at most, in what is given for it."""
+
+    text: str
+    most: float
+    found: float
+    unit: str = ""
+
+
+def aims(rows: List[Dict[str, Any]]) -> List[Aim]:
+    """The targets of the project that this measures; a binding may add 100 µs."""
+    times = {(row["mode"], row["host"]): row for row in rows}
+
+    def us(make: Callable[[], Any], host: str = "small", which: str = "p50_us") -> float:
+        name = next(mode.name for mode in MODES if mode.make is make)
+        found = times.get((name, host))
+        return float("nan") if found is None or found[which] is None else float(found[which])
+
+    plain = us(spawn)
+    found = [
+        Aim("cold, less 100 µs, to a plain spawn", 2.0, (us(cold) - 100) / plain),
+        Aim("cold, to bubblewrap", 0.25, us(cold) / us(bubblewrap)),
+        Aim("cold, p99 to p50", 3.0, us(cold, which="p99_us") / us(cold)),
+        Aim("one that waits, less 100 µs, to a plain spawn", 1.3, (us(warm) - 100) / plain),
+        Aim("cold, in the large process to the small", 1.15, us(cold, "2 GiB") / us(cold)),
+        Aim("Prepared.run, what its report does not account for", 100, us(prepared, which=REST), " µs"),
+        Aim("a module, to the Rust library", 3.0, us(module) / RUST_MODULE_US),
+        Aim("a module, to the wasmtime package without output", 0.2, us(module) / us(wasmtime_nothing)),
+        Aim("a call of a session", 500, us(session), " µs"),
+    ]
+    return [aim for aim in found if aim.found == aim.found]
 
 
 def length(us: float) -> str:
@@ -298,7 +339,7 @@ def main() -> None:
         return serve(options.serve)
     before = os.getloadavg()[0]
     rows = race(options.rounds, options.only)
-    where = {
+    where: Dict[str, Any] = {
         "kernel": platform.release(),
         "processors": len(os.sched_getaffinity(0)),
         "python": platform.python_version(),
@@ -309,10 +350,14 @@ def main() -> None:
     print(f"load {before:.1f} before and {where['load'][1]:.1f} after\n")
     print("| | host | n | p50 | p90 | p99 | not in the report, p50 |\n|---|---|---|---|---|---|---|")
     for found in rows:
-        rest = found["not_in_report_p50_us"]
+        rest = found[REST]
         cells = [found["mode"], found["host"], str(found["n"])]
         cells += [length(found[f"p{p}_us"]) for p in (50, 90, 99)]
         print(f"| {' | '.join([*cells, length(rest) if rest else ''])} |")
+    print("\n| | aim | here | |\n|---|---|---|---|")
+    for aim in aims(rows):
+        met = "met" if aim.found <= aim.most else "missed"
+        print(f"| {aim.text} | {aim.most:g}{aim.unit} | {aim.found:.3g}{aim.unit} | {met} |")
     if options.json:
         with open(options.json, "w", encoding="utf-8") as file:
             json.dump({"where": where, "rows": rows}, file)

@@ -44,7 +44,7 @@ async def body_of(reader: StreamReader) -> bytes:
     return await reader.readexactly(length)
 
 
-async def serve(port: int = 0) -> asyncio.AbstractServer:
+async def serve(port: int = 0) -> asyncio.Server:
     turns = asyncio.Semaphore(TURNS)
 
     async def handle(reader: StreamReader, writer: StreamWriter) -> None:
