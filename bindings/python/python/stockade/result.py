@@ -8,6 +8,8 @@ from typing import Any, Optional
 
 from .errors import SandboxError
 
+__all__ = ["Failure", "Result", "SessionLost"]
+
 
 @dataclass(frozen=True)
 class Failure:
