@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import gc
 import os
 from typing import Any, Callable, Iterator, List
 
@@ -49,7 +50,15 @@ def nothing_is_left(request: Any) -> Iterator[None]:
     yield
     if request.node.stash[OUTCOME] == "failed":
         return  # Its traceback holds on to all it had.
-    if not until(lambda: not Held.now().more_than(before), 10):
+
+    def nothing_more() -> bool:
+        if not Held.now().more_than(before):
+            return True
+        # A cycle may hold it still; to look for those takes longer than most tests.
+        gc.collect()
+        return False
+
+    if not until(nothing_more, 10):
         pytest.fail(f"this is left: {Held.now().more_than(before)}")
 
 

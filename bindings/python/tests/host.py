@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import itertools
 import os
 import subprocess
@@ -55,18 +54,22 @@ def arguments(pid: int) -> bytes:
 
 def descendants(root: int) -> Set[int]:
     """The processes below one, those included that are dead and not yet reaped."""
-    parents: Dict[int, int] = {}
-    for pid in pids():
-        try:
-            stat = Path(f"/proc/{pid}/stat").read_text(errors="replace")
-        except OSError:
-            continue
-        parents[pid] = int(stat.rpartition(")")[2].split()[1])
     found: Set[int] = set()
     reached = {root}
     while reached:
-        reached = {pid for pid, parent in parents.items() if parent in reached} - found
+        reached = {child for pid in reached for child in children(pid)} - found
         found |= reached
+    return found
+
+
+def children(pid: int) -> Set[int]:
+    """The processes that a process or one of its threads has started."""
+    found: Set[int] = set()
+    for task in Path(f"/proc/{pid}/task").glob("*/children"):
+        try:
+            found.update(map(int, task.read_text().split()))
+        except OSError:
+            continue
     return found
 
 
@@ -79,7 +82,6 @@ class Held(NamedTuple):
 
     @classmethod
     def now(cls) -> Held:
-        gc.collect()
         descriptors = {}
         for name in os.listdir("/proc/self/fd"):
             try:
