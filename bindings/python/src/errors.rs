@@ -4,7 +4,6 @@ use std::error::Error as _;
 
 use pyo3::exceptions::PyRuntimeError;
 use pyo3::prelude::*;
-use pyo3::sync::PyOnceLock;
 use serde_json::json;
 use stockade::{Error, ErrorKind};
 
@@ -52,11 +51,12 @@ fn errno(error: &Error) -> Option<i32> {
 }
 
 fn make(kind: &str, message: &str, hint: Option<&str>, unmet: &str, errno: Option<i32>) -> PyErr {
-    static MAKER: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
     Python::attach(|py| {
-        let made = MAKER
-            .import(py, "stockade.errors", "from_native")
-            .and_then(|maker| maker.call1((kind, message, hint, unmet, errno)));
+        // Not kept: where there are several interpreters, each has classes of its own.
+        let module = py.import("stockade.errors");
+        let made = module.and_then(|module| {
+            module.call_method1("from_native", (kind, message, hint, unmet, errno))
+        });
         made.map_or_else(|error| error, PyErr::from_value)
     })
 }

@@ -199,6 +199,10 @@ def test_a_second_interpreter_is_refused_or_works(interpreter: Interpreter) -> N
     code = (
         "import _xxsubinterpreters as interpreters, stockade\n"
         "assert stockade.run(['true'], best_effort=WEAK).returncode == 0\n"
+        "try:\n"
+        "    stockade.run(['missing'], best_effort=WEAK)\n"
+        "except stockade.NotFound:\n"
+        "    pass\n"
         "one = interpreters.create()\n"
         "script = f'''\n"
         "try:\n"
@@ -208,6 +212,10 @@ def test_a_second_interpreter_is_refused_or_works(interpreter: Interpreter) -> N
         "    text = 'refused: ' + str(error)\n"
         "else:\n"
         "    text = stockade.run(['echo', 'x'], best_effort={WEAK!r}, text=True).stdout\n"
+        "    try:\n"
+        "        stockade.run(['missing'], best_effort={WEAK!r})\n"
+        "    except stockade.NotFound:\n"
+        "        text += 'its own error'\n"
         "import os; os.write(1, text.encode())\n"
         "'''\n"
         "interpreters.run_string(one, script)\n"
@@ -216,6 +224,6 @@ def test_a_second_interpreter_is_refused_or_works(interpreter: Interpreter) -> N
     if sys.version_info >= (3, 13):
         code = code.replace("_xxsubinterpreters", "_interpreters").replace("run_string", "exec")
     printed = interpreter.prints(code)
-    assert printed.startswith("refused: ") or printed == "x\n"
+    assert printed.startswith("refused: ") or printed == "x\nits own error"
     if printed.startswith("refused: "):
         assert "interpreter" in printed
