@@ -409,7 +409,8 @@ class Popen(Generic[AnyStr]):
     def communicate(
         self, input: Optional[AnyStr] = None, timeout: Optional[float] = None
     ) -> Tuple[Any, Any]:
-        """Writes ``input``, reads both outputs to their ends, and waits.
+        """Writes ``input``, reads both outputs to their ends, and waits. Bytes that were read ahead are
+        given as well; text that was, behind a line that was read before, is not, as in ``subprocess``.
 
         Raises:
             subprocess.TimeoutExpired: it takes longer than ``timeout`` seconds. The program is not
