@@ -228,6 +228,20 @@ def test_mounts_put_files_in(run: Any, tmp_path: Path) -> None:
     assert os.listdir(tmp_path) == ["data"]
 
 
+def test_mounts_need_not_be_utf_8(run: Any, tmp_path: Path) -> None:
+    strange = os.fsencode(tmp_path) + b"/\xff"
+    os.mkdir(strange)
+    with open(strange + b"/data", "wb") as file:
+        file.write(b"bound")
+    for source in (strange, os.fsdecode(strange)):
+        mounts = [
+            {"bind": source, "target": "/in"},
+            {"file": "/etc/note", "contents": b"\xff\0"},
+        ]
+        done = run(["cat", "/in/data", "/etc/note"], mounts=mounts)
+        assert done.stdout == b"bound\xff\0"
+
+
 def test_a_writable_mount_is_written_through(run: Any, tmp_path: Path) -> None:
     mount = {"bind": str(tmp_path), "target": "/out", "access": "rw"}
     tmp_path.chmod(0o777)
