@@ -31,7 +31,7 @@ try:
 except ImportError as error:
     raise missing("celery", "celery 5.4 or later", error) from error
 
-__all__ = ["CallTimeout", "LimitReached", "RemoteError", "ResultError", "SandboxTask", "WorkerLost"]
+__all__ = ["CallTimeout", "LimitReached", "RemoteError", "ResultError", "SandboxTask", "WorkerLost", "close"]
 
 
 class SandboxTask(Task):  # type: ignore[misc, unused-ignore]
@@ -110,7 +110,11 @@ def _executor_of(task: Type[SandboxTask]) -> SandboxExecutor:
         return _executors[task]
 
 
-def _close_all(**_: Any) -> None:
+def close(**_: Any) -> None:
+    """Take down the sandboxes of tasks that were called in this process; the next call makes new ones.
+
+    Celery's workers do so when they end. It is of use where tasks are called without a worker, and in tests.
+    """
     with _lock:
         closing = list(_executors.values())
         _executors.clear()
@@ -126,5 +130,5 @@ def _forget() -> None:
 
 
 os.register_at_fork(after_in_child=_forget)
-signals.worker_process_shutdown.connect(_close_all)  # of a process of the prefork pool
-signals.worker_shutdown.connect(_close_all)
+signals.worker_process_shutdown.connect(close)  # of a process of the prefork pool
+signals.worker_shutdown.connect(close)
