@@ -11,13 +11,18 @@ from pathlib import Path
 from celery import Celery, signals
 from kombu.transport import filesystem
 from kombu.utils import json
-from remains import MARK
+from remains import BEST_EFFORT, MARK
 from stockade.celery import SandboxTask, WorkerLost
 
 FOLDER = os.environ["STOCKADE_TEST_CELERY"]
 """Where the queue is, and the results; in ``attempts`` tasks may write."""
 
-SANDBOX = {"timeout": 5, "memory": "256MiB", "paths": [os.environ["STOCKADE_TEST_WATCH"]]}
+SANDBOX = {
+    "timeout": 5,
+    "memory": "256MiB",
+    "paths": [os.environ["STOCKADE_TEST_WATCH"]],
+    "best_effort": BEST_EFFORT,
+}
 
 app = Celery("sandboxed_tasks", broker="filesystem://", backend=f"file://{FOLDER}/results")
 app.conf.broker_transport_options = {

@@ -24,12 +24,12 @@ def call_of(task: Any, data: Mapping[Any, Any]) -> Tuple[Callable[..., Any], Tup
 
 
 def _value(argument: Any, data: Mapping[Any, Any]) -> Any:
+    if type(argument) in (spec.List, spec.Tuple, spec.Set, spec.Dict):
+        return argument.constructor([_value(part, data) for part in argument.args])
     if isinstance(argument, spec.TaskRef):
         return data[argument.key]
     if not isinstance(argument, spec.GraphNode):
         return argument
-    if type(argument) in (spec.List, spec.Tuple, spec.Set, spec.Dict):
-        return argument.constructor([_value(part, data) for part in argument.args])
     if type(argument) in (spec.Alias, spec.DataNode):
         return argument(data)
     raise _Computed
