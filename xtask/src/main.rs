@@ -33,6 +33,7 @@ Usage: cargo xtask COMMAND
 Commands:
   setup           check what the other commands need; as root on Debian or Ubuntu, install it
   test            run every test that this machine can run, and say what was skipped and why
+  python-test     of these, the tests of the Python package alone
   container-test  run tests inside unprivileged containers
   compat-test     run ordinary programs outside and inside, and compare: [--long]
   instructions    count the instructions of each path, against the committed table: [--bless]
@@ -52,6 +53,7 @@ fn main() -> ExitCode {
     let outcome = match arguments.as_slice() {
         ["setup"] => setup::run(),
         ["test"] => test::run(),
+        ["python-test"] => test::run_python(),
         ["container-test"] => container::run(),
         ["vm-test"] => vm::run(),
         ["demo"] => demo::run(),

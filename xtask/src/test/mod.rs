@@ -47,6 +47,14 @@ pub(crate) fn run() -> Outcome {
     if total.failed == 0 { Ok(()) } else { Err("there are failed tests".to_owned()) }
 }
 
+/// Runs the tiers of the Python package alone.
+pub(crate) fn run_python() -> Outcome {
+    setup::run()?;
+    let expect = env::var(EXPECT).unwrap_or_else(|_| host::features(None));
+    let total = tally::summarize(python::run(&Metadata::load()?, &expect)?);
+    if total.failed == 0 { Ok(()) } else { Err("there are failed tests".to_owned()) }
+}
+
 /// Every test of the workspace, the documentation's examples among them.
 fn workspace(expect: &str) -> Outcome<Tally> {
     let arguments = ["test", "--workspace", "--locked", "--no-fail-fast", "--", "--show-output"];

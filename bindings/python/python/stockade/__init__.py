@@ -31,7 +31,9 @@ from .errors import (
 )
 from .module import Instance, Module, uses_memory
 from .policy import Policy
-from .process import DEVNULL, PIPE, STDOUT, Completed, Popen, run
+from .completed import Completed
+from .popen import DEVNULL, PIPE, STDOUT, Popen
+from .process import run
 from .report import Enforcement, Report, Usage, Verdict
 from .sandbox import Plan, Prepared, Sandbox, prepare
 

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any, Callable, List, Mapping, Optional, Tuple,
 
 from . import _native
 from .policy import Policy, policy_of, with_keywords
-from .process import Completed, Popen, Text, concluded, descriptor
+from .completed import Completed, Text, concluded, descriptor
+from .popen import Popen
 from .report import Report, Verdict
 from .sandbox import Sandbox, sandbox_for, words
 

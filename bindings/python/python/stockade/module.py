@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from typing_extensions import Unpack
 
     from .keywords import AnyResult, Buffer, BytesResult, LimitKeywords, TextResult
-    from .process import Completed
+    from .completed import Completed
 
 __all__ = ["Instance", "Module", "uses_memory"]
 

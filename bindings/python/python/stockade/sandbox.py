@@ -27,7 +27,8 @@ if TYPE_CHECKING:
 
     from .keywords import AnyPipes, AnyResult, AnyRun, Args, Buffer, BytesPipes, BytesResult
     from .keywords import BytesRun, LimitKeywords, TextPipes, TextResult, TextRun
-    from .process import Completed, Popen
+    from .completed import Completed
+    from .popen import Popen
 
 __all__ = ["Plan", "Prepared", "Sandbox", "prepare"]
 
@@ -215,7 +216,7 @@ class Prepared:
     def run(self, input: Any = None, **how: Any) -> Completed[Any]:
         """Runs it and waits: ``text``, ``encoding``, ``errors`` and ``check`` as in
         :func:`stockade.run`."""
-        from .process import completed
+        from .completed import completed
 
         return completed(self.args, input, lambda given: self._native.run(given), **how)
 
@@ -228,7 +229,7 @@ class Prepared:
     def popen(self, **how: Any) -> Popen[Any]:
         """Starts it with live streams: ``stdin``, ``stdout``, ``stderr``, ``text``, ``encoding``,
         ``errors`` and ``bufsize`` as in :class:`stockade.Popen`."""
-        from .process import Popen
+        from .popen import Popen
 
         process: Popen[Any] = Popen(self, **how)
         return process

@@ -15,7 +15,7 @@ from .faults import CallTimeout, LimitReached, RemoteError, ResultError, WorkerL
 from .results import decode
 
 if TYPE_CHECKING:
-    from ..process import Popen
+    from ..popen import Popen
     from ..report import Report
     from ..sandbox import Prepared
 
