@@ -2,7 +2,6 @@
 #![allow(unsafe_code, reason = "Python has no lifetimes, and the engine's call has one")]
 
 use std::borrow::Cow;
-use std::borrow::Cow;
 use std::cell::Cell;
 use std::ptr::NonNull;
 
