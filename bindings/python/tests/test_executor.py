@@ -1,10 +1,8 @@
-"""`SandboxExecutor` with functions that behave, and with functions that do not."""
+"""`SandboxExecutor` with functions that behave, and with functions that fail."""
 
 from __future__ import annotations
 
-import asyncio
 import concurrent.futures
-import gc
 import math
 import operator
 import os
@@ -12,87 +10,28 @@ import pickle
 import select
 import subprocess
 import sys
-import tempfile
-import textwrap
 import threading
 import time
 from pathlib import Path
-from typing import Any, Callable, Dict, Iterator, List, Optional
+from typing import Any, Callable, Iterator, List
 
 import pytest
 
 pytest.importorskip("cloudpickle", reason="SKIP: cloudpickle: not installed")
 
 import stockade
+from executors import make, no_worker_is_left, throw, workers
+from host import until
 from stockade import (
     BrokenSandboxExecutor,
     CallTimeout,
     LimitReached,
     RemoteError,
     ResultError,
-    SandboxExecutor,
-    SandboxFuture,
     WorkerLost,
 )
 
-BEST_EFFORT = ("memory", "cpu_time", "processes", "cpus")
-
-
-MARK = tempfile.mkdtemp(prefix="stockade-executors-")
-"""A directory that every interpreter here has in its path, which tells its processes from others'."""
-
-
-def workers() -> List[int]:
-    """The processes of this module's sandboxes, by what their Pythons were told to run."""
-    found = []
-    for name in os.listdir("/proc"):
-        if name.isdigit():
-            try:
-                command = Path("/proc", name, "cmdline").read_bytes()
-            except OSError:
-                continue  # gone meanwhile
-            if MARK.encode() in command and b"stockade_guest" in command:
-                found.append(int(name))
-    return found
-
-
-def descriptors() -> int:
-    return len(os.listdir("/proc/self/fd"))
-
-
-def until(condition: Callable[[], object], seconds: float = 20.0) -> bool:
-    end = time.monotonic() + seconds
-    while not condition():
-        if time.monotonic() > end:
-            return False
-        time.sleep(0.005)
-    return True
-
-
-@pytest.fixture(scope="module", autouse=True)
-def helper() -> Iterator[None]:
-    """The helper of all sandboxes stays for the process, and is no leftover."""
-    stockade.run(["true"], best_effort=BEST_EFFORT)
-    yield
-    os.rmdir(MARK)
-
-
-@pytest.fixture(autouse=True)
-def nothing_is_left(helper: None) -> Iterator[None]:
-    gc.collect()
-    before = descriptors()
-    yield
-    gc.collect()
-    assert until(lambda: not workers()), f"sandboxes are left: {workers()}"
-    assert until(lambda: descriptors() <= before), "descriptors are left"
-    assert until(lambda: not [t for t in threading.enumerate() if t.name.startswith("stockade-")])
-
-
-def make(**options: Any) -> SandboxExecutor:
-    paths = [*options.pop("paths", ()), MARK]
-    return SandboxExecutor(
-        **{"max_workers": 2, "warm": 0, "best_effort": BEST_EFFORT, "paths": paths, **options}
-    )
+__all__ = ["no_worker_is_left"]
 
 
 # What works.
@@ -206,11 +145,7 @@ def test_an_exception_is_told_by_name_message_and_traceback() -> None:
         with pytest.raises(RemoteError, match="SystemExit: 3"):
             executor.call(sys.exit, 3)
         with pytest.raises(RemoteError, match="Strange"):
-            executor.call(_raise, Strange)
-
-
-def _raise(kind: type) -> None:
-    raise kind()
+            executor.call(throw, Strange)
 
 
 def test_a_result_that_does_not_fit_is_refused_with_what_to_do() -> None:
@@ -307,157 +242,6 @@ def test_a_worker_that_dies_loses_its_call_and_no_other(end: Callable[[], None],
         assert good.result(60) == 8 and executor.call(pow, 2, 4) == 16
 
 
-# Functions that attack the host's side.
-
-
-def channel() -> int:
-    """Inside: the descriptor that answers are written to."""
-    mine = os.fstat(2)
-    for number in range(3, 64):
-        try:
-            found = os.fstat(number)
-            os.write(number, b"")
-        except OSError:
-            continue
-        if found.st_ino != mine.st_ino:
-            return number
-    raise LookupError
-
-
-def forge(
-    header: bytes, body: bytes = b"", head_size: Optional[int] = None, body_size: Optional[int] = None
-) -> None:
-    """Inside: write a frame, and stay."""
-    sizes = [
-        len(header) if head_size is None else head_size,
-        len(body) if body_size is None else body_size,
-    ]
-    data = b"".join(size.to_bytes(4, "big") for size in sizes) + header + body
-    number = channel()
-    while data:
-        data = data[os.write(number, data) :]
-    time.sleep(1000)
-
-
-def garbage_everywhere() -> None:
-    for number in range(64):
-        try:
-            os.write(number, os.urandom(4096))
-        except OSError:
-            continue
-
-
-def flood() -> None:
-    while True:
-        garbage_everywhere()
-
-
-def close_everything() -> None:
-    os.closerange(0, 64)
-    time.sleep(1000)
-
-
-def children() -> None:
-    for _ in range(5):
-        if not os.fork():
-            os.setsid()
-            time.sleep(1000)
-    os._exit(0)
-
-
-HOSTILE: Dict[str, Callable[[], Any]] = {
-    "garbage": garbage_everywhere,
-    "flood": flood,
-    "close": close_everything,
-    "children": children,
-    "huge header": lambda: forge(b"", head_size=0xFFFF_FFFF),
-    "huge body": lambda: forge(b"{}", body_size=0xFFFF_FFFF),
-    "short header": lambda: forge(b"{}", head_size=100),
-    "short body": lambda: forge(b'{"op":"returned","id":1}', b"1", body_size=100),
-    "no JSON": lambda: forge(b"\xff\xfe"),
-    "a list": lambda: forge(b"[]"),
-    "deep header": lambda: forge(b"[" * 100_000),
-    "huge number": lambda: forge(b'{"id":' + b"9" * 500_000 + b"}"),
-    "NaN": lambda: forge(b'{"id":NaN}'),
-    "no id": lambda: forge(b'{"op":"returned"}'),
-    "wrong id": lambda: forge(b'{"op":"returned","id":2}', b"1"),
-    "no op": lambda: forge(b'{"id":1}'),
-    "strange op": lambda: forge(b'{"id":1,"op":"pickle"}'),
-    "op is a list": lambda: forge(b'{"id":1,"op":[]}'),
-    "deep body": lambda: forge(b'{"id":1,"op":"returned"}', b"[" * 500_000),
-    "body of text": lambda: forge(b'{"id":1,"op":"returned"}', b"\xc3\x28"),
-    "pickle": lambda: forge(b'{"id":1,"op":"returned"}', pickle.dumps(print)),
-    "digits": lambda: forge(b'{"id":1,"op":"returned"}', b"9" * 900_000),
-    "error without text": lambda: forge(b'{"id":1,"op":"raised"}'),
-    "error of numbers": lambda: forge(b'{"id":1,"op":"raised","type":1,"message":2,"traceback":3}'),
-    "long error": lambda: forge(
-        b'{"id":1,"op":"raised","type":"' + b"x" * 1000 + b'","message":"","traceback":""}'
-    ),
-    "misfit without fix": lambda: forge(b'{"id":1,"op":"unfit","type":"a","message":"b"}'),
-}
-
-ENDS: Dict[str, Any] = {
-    "close": (WorkerLost, "protocol in the call: the guest has closed"),
-    "children": (WorkerLost, "ended in the call: exited with status 0"),
-    "short header": (CallTimeout, "longer"),
-    "short body": (CallTimeout, "longer"),
-}
-
-
-@pytest.mark.parametrize("attack", HOSTILE, ids=str)
-def test_a_hostile_function_gets_a_typed_error_and_the_host_goes_on(attack: str) -> None:
-    with make(timeout=2, result_limit="1MiB") as executor:
-        # Not merely some error: none of these may fail before it has attacked.
-        expected = ENDS.get(attack, (WorkerLost, "broke the protocol in the call"))
-        with pytest.raises(expected[0], match=expected[1]):
-            executor.call(HOSTILE[attack])
-        assert executor.call(pow, 2, 2) == 4
-
-
-@pytest.mark.parametrize(
-    "wrong", [{"dtype": "|O"}, {"shape": [10**9]}, {"dtype": "<U1"}, {"shape": [-1]}], ids=str
-)
-def test_a_forged_array_is_refused(wrong: Dict[str, Any]) -> None:
-    pytest.importorskip("numpy", reason="SKIP: numpy: not installed")
-    import json
-
-    good = {"id": 1, "op": "returned", "dtype": "<f8", "shape": [1], "order": "C", "scalar": False}
-    with make(returns="numpy") as executor:
-        forged: Any = executor.call(forge, json.dumps(good).encode(), bytes(8))
-        assert forged.shape == (1,)
-        with pytest.raises(WorkerLost, match="protocol"):
-            executor.call(forge, json.dumps({**good, **wrong}).encode(), bytes(8))
-
-
-def test_a_forged_answer_is_only_a_result_and_a_second_one_reaches_nobody() -> None:
-    def twice() -> int:
-        import threading as inside
-
-        forge_now = b'{"op":"returned","id":1}'
-        frame = len(forge_now).to_bytes(4, "big") + (1).to_bytes(4, "big") + forge_now + b"7"
-        os.write(channel(), frame * 3)
-        inside.Event().wait(0.2)
-        return 1
-
-    for tasks in (1, None):
-        with make(max_tasks_per_child=tasks) as executor:
-            assert executor.call(twice) == 7
-            # A kept worker that spoke out of turn is not asked again.
-            time.sleep(0.5)
-            assert executor.call(pow, 2, 5) == 32
-
-
-def test_output_without_end_is_bounded() -> None:
-    def talk() -> None:
-        for _ in range(300):
-            os.write(2, b"x" * 65536)
-        raise ValueError
-
-    with make() as executor, pytest.raises(RemoteError) as caught:
-        executor.call(talk)
-    assert len(caught.value.output) <= 1 << 16 and caught.value.output.endswith("xxx")
-
-
 # One sandbox for each call, or a kept one.
 
 
@@ -487,7 +271,7 @@ def test_a_kept_worker_serves_as_many_calls_as_it_may() -> None:
         assert [executor.call(leave_something)[0] for _ in range(4)] == [None] + ["something"] * 3
         # An exception or a misfit of the function ends no worker; a lost one does.
         with pytest.raises(RemoteError):
-            executor.call(_raise, ValueError)
+            executor.call(throw, ValueError)
         assert executor.call(leave_something)[0] == "something"
         with pytest.raises(WorkerLost):
             executor.call(os._exit, 1)
@@ -546,277 +330,6 @@ def over(worker: Any) -> bool:
 
 def parent(process: int) -> int:
     return int(Path("/proc", str(process), "stat").read_text().rpartition(")")[2].split()[1])
-
-
-# Futures.
-
-
-def test_a_call_that_waits_can_be_cancelled() -> None:
-    with make(max_workers=1) as executor:
-        running = executor.submit(time.sleep, 30)
-        waiting = executor.submit(pow, 2, 2)
-        assert until(running.running)
-        assert waiting.cancel() and waiting.cancelled()
-        assert not waiting.running()
-        assert running.cancel()
-        both: List[concurrent.futures.Future[Any]] = [running, waiting]
-        assert concurrent.futures.wait(both, timeout=20).not_done == set()
-
-
-def test_a_call_that_runs_can_be_cancelled_and_its_sandbox_is_killed() -> None:
-    with make() as executor:
-        future = executor.submit(time.sleep, 60)
-        assert until(future.running) and workers()
-        assert future.cancel() and future.cancelled() and not future.running()
-        assert until(lambda: not workers())
-        with pytest.raises(concurrent.futures.CancelledError):
-            future.result()
-        assert concurrent.futures.wait([future], timeout=20).done == {future}
-        done = executor.submit(pow, 2, 2)
-        done.result(60)
-        assert not done.cancel()
-
-
-def test_a_worker_is_killed_by_its_own_call_only() -> None:
-    class Fake:
-        killed = False
-
-        def kill(self) -> None:
-            self.killed = True
-
-    worker: Any = Fake()
-    future: SandboxFuture[None] = SandboxFuture()
-    future.attach(worker)
-    future.detach("")
-    assert future.cancel() and not worker.killed
-    future.attach(worker)
-    assert worker.killed
-
-
-def test_cancelling_does_not_hit_the_next_call_of_a_kept_worker() -> None:
-    with make(max_workers=1, max_tasks_per_child=None) as executor:
-        for _ in range(50):
-            first, second = executor.submit(pow, 2, 2), executor.submit(pow, 2, 3)
-            first.result(60)
-            first.cancel()
-            assert second.result(60) == 8
-
-
-def test_map_gives_up_at_its_time_and_takes_its_sandboxes_along() -> None:
-    with make() as executor:
-        with pytest.raises(concurrent.futures.TimeoutError):
-            list(executor.map(time.sleep, [0, 60, 60, 60], timeout=1))
-        assert until(lambda: not workers())
-
-
-def test_callbacks_as_completed_and_many_threads_work() -> None:
-    seen: List[int] = []
-    with make(warm=2) as executor:
-        futures = [executor.submit(pow, n, 2) for n in range(6)]
-        for future in futures:
-            future.add_done_callback(lambda done: seen.append(done.result()))
-        assert sorted(f.result() for f in concurrent.futures.as_completed(futures, timeout=60)) == [
-            n * n for n in range(6)
-        ]
-        results: List[int] = []
-        threads = [
-            threading.Thread(target=lambda n=n: results.append(executor.call(pow, n, 3)))
-            for n in range(6)
-        ]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
-    assert sorted(seen) == [n * n for n in range(6)] and sorted(results) == [n**3 for n in range(6)]
-
-
-def test_it_serves_asyncio_and_cancelling_the_task_kills() -> None:
-    async def main(executor: SandboxExecutor) -> None:
-        loop = asyncio.get_running_loop()
-        assert await loop.run_in_executor(executor, pow, 2, 5) == 32
-        pending = loop.run_in_executor(executor, time.sleep, 60)
-        while not workers():
-            await asyncio.sleep(0.01)
-        pending.cancel()
-        with pytest.raises(asyncio.CancelledError):
-            await pending
-        with pytest.raises(asyncio.TimeoutError):
-            await asyncio.wait_for(loop.run_in_executor(executor, time.sleep, 60), 0.3)
-
-    with make() as executor:
-        asyncio.run(main(executor))
-        assert until(lambda: not workers())
-
-
-# The end of an executor.
-
-
-def test_after_shutdown_nothing_is_taken() -> None:
-    executor = make(warm=1)
-    future = executor.submit(pow, 2, 2)
-    executor.shutdown()
-    assert future.result(0) == 4 and not workers()
-    for call in (executor.submit, executor.call):
-        with pytest.raises(RuntimeError, match="after shutdown"):
-            call(pow, 2, 2)
-    executor.shutdown()
-    assert "shut down" in repr(executor)
-
-
-def test_shutdown_without_waiting_finishes_what_was_asked() -> None:
-    executor = make(warm=1)
-    futures = [executor.submit(pow, 2, n) for n in range(4)]
-    executor.shutdown(wait=False)
-    assert [future.result(60) for future in futures] == [1, 2, 4, 8]
-    assert until(lambda: not workers()) and "shut down" in repr(executor)
-
-
-def test_shutdown_can_cancel_what_waits() -> None:
-    executor = make(max_workers=1)
-    first = executor.submit(time.sleep, 1)
-    rest = [executor.submit(pow, 2, n) for n in range(4)]
-    assert until(first.running)
-    executor.shutdown(cancel_futures=True)
-    assert first.result(0) is None and all(future.cancelled() for future in rest)
-    assert concurrent.futures.wait(rest, timeout=20).not_done == set()
-
-
-def test_an_executor_that_is_forgotten_takes_its_sandboxes_along() -> None:
-    executor = make(warm=2)
-    executor.call(pow, 2, 2)
-    assert until(lambda: executor._pool.waiting() == 2)
-    del executor
-    gc.collect()
-    assert until(lambda: not workers())
-
-
-@pytest.mark.parametrize(
-    "options",
-    [
-        {"preload": ["no_such_module"]},
-        {"initializer": _raise, "initargs": (ValueError,)},
-        {"initializer": os._exit, "initargs": (3,)},
-    ],
-    ids=["preload", "initializer", "death"],
-)
-def test_an_executor_whose_workers_cannot_start_is_broken(options: Dict[str, Any]) -> None:
-    with make(max_workers=1, **options) as executor:
-        futures = [executor.submit(pow, 2, n) for n in range(3)]
-        for future in futures:
-            error = future.exception(60)
-            assert isinstance(error, BrokenSandboxExecutor) and error.__cause__ is not None
-            assert isinstance(error, concurrent.futures.BrokenExecutor)
-        for call in (executor.submit, executor.call):
-            with pytest.raises(BrokenSandboxExecutor):
-                call(pow, 2, 2)
-        assert "broken" in repr(executor)
-
-
-def test_wrong_options_are_errors_before_anything_starts() -> None:
-    for wrong in (
-        {"max_workers": 0},
-        {"warm": -1},
-        {"max_tasks_per_child": 0},
-        {"returns": "pickle"},
-        {"result_limit": "much"},
-        {"result_limit": 0},
-    ):
-        with pytest.raises(ValueError):
-            make(**wrong)
-    with pytest.raises(stockade.InvalidPolicy):
-        make(memory=0)
-    with pytest.raises(stockade.InvalidPolicy, match="base"):
-        make(base="empty")
-    with pytest.raises(TypeError):
-        make(memroy="1MiB")
-    with pytest.raises(FileNotFoundError):
-        make(paths=["/no/such/directory"])
-    with make() as executor, pytest.raises(TypeError, match="pickled"):
-        pickle.dumps(executor)
-
-
-def script(text: str, tmp_path: Path) -> "subprocess.CompletedProcess[str]":
-    file = tmp_path / "script.py"
-    file.write_text(textwrap.dedent(text))
-    package = str(Path(stockade.__file__).parent.parent)
-    environment = {**os.environ, "PYTHONPATH": package, "PYTHONDONTWRITEBYTECODE": "1"}
-    return subprocess.run(
-        [sys.executable, "-W", "error", str(file)],
-        capture_output=True,
-        text=True,
-        timeout=120,
-        env=environment,
-    )
-
-
-START = f"""
-import os, sys, time, warnings
-from stockade import SandboxExecutor
-def make(**options): return SandboxExecutor(**{{"best_effort": {BEST_EFFORT!r}, **options}})
-"""
-
-
-def test_a_program_that_ends_without_shutdown_finishes_and_leaves_nothing(tmp_path: Path) -> None:
-    done = script(
-        START
-        + """
-executor = make(warm=2)
-futures = [executor.submit(pow, 2, n) for n in range(4)]
-futures[-1].add_done_callback(lambda done: print(done.result(), flush=True))
-""",
-        tmp_path,
-    )
-    assert (done.returncode, done.stdout, done.stderr) == (0, "8\n", "")
-
-
-def test_a_program_that_is_interrupted_in_a_call_ends_at_once(tmp_path: Path) -> None:
-    done = script(
-        START
-        + """
-import signal, threading
-executor = make()
-threading.Timer(1.0, os.kill, (os.getpid(), signal.SIGINT)).start()
-try:
-    executor.call(time.sleep, 25)
-except KeyboardInterrupt:
-    print("interrupted", executor.call(pow, 2, 2))
-""",
-        tmp_path,
-    )
-    assert (done.returncode, done.stdout, done.stderr) == (0, "interrupted 4\n", "")
-
-
-def test_a_fork_has_no_say_over_the_executor_and_may_make_its_own(tmp_path: Path) -> None:
-    done = script(
-        START
-        + """
-warnings.simplefilter("ignore", DeprecationWarning)  # of forking with threads, which is the point
-executor = make(warm=1)
-executor.call(pow, 2, 2)
-pid = os.fork()
-if not pid:
-    try:
-        executor.submit(pow, 2, 2)
-    except RuntimeError as error:
-        print("child:", error)
-    executor.shutdown()
-    del executor
-    with make() as own:
-        print("child:", own.call(pow, 2, 3))
-    sys.stdout.flush()
-    sys.exit(0)
-print("status", os.waitpid(pid, 0)[1])
-print("parent:", executor.call(pow, 2, 4))
-""",
-        tmp_path,
-    )
-    assert done.stdout.splitlines() == [
-        "child: this SandboxExecutor belongs to the process that was forked; make a new one",
-        "child: 8",
-        "status 0",
-        "parent: 16",
-    ]
-    assert (done.returncode, done.stderr) == (0, "")
 
 
 # What functions bring along.
