@@ -94,13 +94,10 @@ def interpreter(weak: List[str]) -> Interpreter:
     return Interpreter(weak)
 
 
-def expected(feature: str) -> bool:
-    """Whether this host was declared to have a feature."""
-    return feature in os.environ.get("STOCKADE_TEST_EXPECT", "").replace(",", " ").split()
-
-
 def pytest_terminal_summary(terminalreporter: Any) -> None:
     """A line for each skip, as the other tests of the project print it."""
     for report in terminalreporter.stats.get("skipped", []):
         reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else report.longrepr
-        terminalreporter.write_line(f"SKIP: {report.nodeid}: {str(reason)[9:]}")
+        reason = str(reason).replace("Skipped: ", "", 1).replace("\n", " ")
+        line = reason if reason.startswith("SKIP: ") else f"SKIP: {report.nodeid}: {reason}"
+        terminalreporter.write_line(line)

@@ -101,7 +101,9 @@ async def test_a_cancelled_task_kills_its_run(arun: Any, mark: Mark) -> None:
 
 
 @looped
-async def test_a_task_that_is_cancelled_before_it_starts_runs_nothing(arun: Any, mark: Mark) -> None:
+async def test_a_task_that_is_cancelled_before_it_starts_runs_nothing(
+    arun: Any, mark: Mark
+) -> None:
     task = asyncio.ensure_future(arun(mark.sleep()))
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
@@ -213,6 +215,7 @@ async def test_a_cancelled_communicate_kills(start: Any, mark: Mark) -> None:
         with pytest.raises(asyncio.TimeoutError):
             await asyncio.wait_for(process.communicate(b"x" * 1_000_000), 0.1)
         assert await process.wait() == -9
+        assert process.verdict.kind == "cancelled"
         assert mark.alive() == []
 
 

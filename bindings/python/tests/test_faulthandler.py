@@ -121,7 +121,9 @@ def test_traps_are_verdicts_under_pytest(interpreter: Interpreter, tmp_path: Pat
     conftest = "def pytest_unconfigure():\n    from test_it import traps\n    traps()\n"
     (tmp_path / "test_it.py").write_text(test)
     (tmp_path / "conftest.py").write_text(conftest)
-    code = f"import pytest\nsys.exit(pytest.main(['-q', '-p', 'no:cacheprovider', {str(tmp_path)!r}]))"
+    code = (
+        f"import pytest\nsys.exit(pytest.main(['-q', '-p', 'no:cacheprovider', {str(tmp_path)!r}]))"
+    )
     done = interpreter.run(code, PYTHONDONTWRITEBYTECODE="1")
     assert done.returncode == 0, (done.stdout, done.stderr)
     assert VERDICTS in done.stdout

@@ -12,7 +12,9 @@ import stockade
 from host import Interpreter, Mark, until
 
 #: (func (export "add") (param i32 i32) (result i32) …)
-ADD = bytes.fromhex("0061736d0100000001070160027f7f017f030201000707010361646400000a09010700200020016a0b")
+ADD = bytes.fromhex(
+    "0061736d0100000001070160027f7f017f030201000707010361646400000a09010700200020016a0b"
+)
 
 
 def in_fork(work: Callable[[], Any]) -> None:
@@ -92,10 +94,21 @@ def test_handles_of_the_parent_are_lost_to_the_child(
         def child() -> None:
             for sandbox in sandboxes:
                 lost(sandbox.support)
-            lost(lambda: sandboxes[0].run(["true"], best_effort=best_effort.to_dict()["best_effort"]))
-            for use in (prepared.run, prepared.popen, lambda: prepared.plan, lambda: prepared.warm(1)):
+            lost(
+                lambda: sandboxes[0].run(["true"], best_effort=best_effort.to_dict()["best_effort"])
+            )
+            for use in (
+                prepared.run,
+                prepared.popen,
+                lambda: prepared.plan,
+                lambda: prepared.warm(1),
+            ):
                 lost(use)
-            for use in (module.instantiate, lambda: module.call("add", 1, 1), lambda: module.functions):
+            for use in (
+                module.instantiate,
+                lambda: module.call("add", 1, 1),
+                lambda: module.functions,
+            ):
                 lost(use)
             for use in (
                 lambda: instance.call("add", 1, 1),
@@ -104,7 +117,13 @@ def test_handles_of_the_parent_are_lost_to_the_child(
                 instance.kill,
             ):
                 lost(use)
-            for use in (process.poll, process.wait, process.kill, process.fileno, process.communicate):
+            for use in (
+                process.poll,
+                process.wait,
+                process.kill,
+                process.fileno,
+                process.communicate,
+            ):
                 lost(use)
             for use in (lambda: process.returncode, lambda: process.report):
                 lost(use)

@@ -22,7 +22,9 @@ CALLS = """
 """
 
 
-def calling(function: Callable[..., Any], params: str = "", results: str = "", **keywords: Any) -> Module:
+def calling(
+    function: Callable[..., Any], params: str = "", results: str = "", **keywords: Any
+) -> Module:
     """A module whose function `call` calls this one, with its arguments and for its results."""
     count = len(params.split())
     kinds = (f"(param {params})" if params else "") + (f"(result {results})" if results else "")
@@ -115,7 +117,9 @@ def test_a_call_that_begins_in_a_function_has_its_own_exceptions() -> None:
     def outer() -> int:
         with pytest.raises(KeyError):
             inside.call("call")
-        return stockade.Module(binary("(module (func (export \"g\") (result i32) (i32.const 5)))")).call("g")
+        return stockade.Module(
+            binary('(module (func (export "g") (result i32) (i32.const 5)))')
+        ).call("g")
 
     assert calling(outer, "", "i32").call("call") == 5
 
@@ -179,7 +183,9 @@ def test_memory_is_read_and_written_during_the_call() -> None:
     assert calling(f, "i32 i32", "i32").call("call", 16, 5) == 65536
 
 
-@pytest.mark.parametrize(("at", "length"), [(65536, 1), (65535, 2), (2**32 - 1, 2**32 - 1), (65537, 0)])
+@pytest.mark.parametrize(
+    ("at", "length"), [(65536, 1), (65535, 2), (2**32 - 1, 2**32 - 1), (65537, 0)]
+)
 def test_memory_ends_where_it_ends(at: int, length: int) -> None:
     @uses_memory
     def f(memory: Any) -> None:

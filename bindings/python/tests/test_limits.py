@@ -43,7 +43,11 @@ def test_a_limit_ends_the_run_and_is_named(
     run: Any, keywords: Dict[str, Any], args: List[str], control: str, limit: int
 ) -> None:
     done = run(args, **{"timeout": 20, **keywords} if "wall_time" not in keywords else keywords)
-    assert (done.verdict.kind, done.verdict.control, done.verdict.limit) == ("limit", control, limit)
+    assert (done.verdict.kind, done.verdict.control, done.verdict.limit) == (
+        "limit",
+        control,
+        limit,
+    )
     assert not done.verdict.success
     assert done.returncode == -9
     assert str(done.verdict).startswith(f"stopped: {control} limit ")

@@ -108,7 +108,9 @@ def test_a_module_is_bytes_or_a_file(tmp_path: Path) -> None:
         Module(7)  # type: ignore[arg-type]
 
 
-@pytest.mark.parametrize("code", [b"", b"\0asm", b"no module", binary(NUMBERS)[:-3], b"\0asm\1\0\0\0\xff"])
+@pytest.mark.parametrize(
+    "code", [b"", b"\0asm", b"no module", binary(NUMBERS)[:-3], b"\0asm\1\0\0\0\xff"]
+)
 def test_what_is_no_module_is_refused(code: bytes) -> None:
     module = Module(code)
     for use in (lambda: module.functions, module.instantiate, lambda: module.run()):
@@ -291,7 +293,11 @@ def test_a_trap_is_a_verdict_and_ends_the_instance(
 
 @pytest.mark.parametrize(
     ("keywords", "control"),
-    [({"wall_time": 0.2}, "wall_time"), ({"cpu_time": 0.2}, "cpu_time"), ({"fuel": 10_000}, "fuel")],
+    [
+        ({"wall_time": 0.2}, "wall_time"),
+        ({"cpu_time": 0.2}, "cpu_time"),
+        ({"fuel": 10_000}, "fuel"),
+    ],
     ids=str,
 )
 def test_a_limit_ends_a_call(keywords: Any, control: str) -> None:
@@ -378,7 +384,11 @@ def test_a_thread_that_waits_for_an_instance_lets_others_work(state: Module) -> 
             except stockade.SandboxProcessError as error:
                 outcomes.append(str(error.verdict))
 
-        uses = [lambda: instance.call("spin"), lambda: instance.call("next"), lambda: instance.report]
+        uses = [
+            lambda: instance.call("spin"),
+            lambda: instance.call("next"),
+            lambda: instance.report,
+        ]
         threads = [threading.Thread(target=work, args=[use]) for use in uses]
         for thread in threads:
             thread.start()

@@ -76,7 +76,9 @@ def test_a_buffer_size_is_a_number(popen: Any, bufsize: Any) -> None:
 
 
 def test_streams_can_be_selected(popen: Any) -> None:
-    with popen(["sh", "-c", "read x; echo $x >&2; exec sleep 60"], stdin=PIPE, bufsize=0) as process:
+    with popen(
+        ["sh", "-c", "read x; echo $x >&2; exec sleep 60"], stdin=PIPE, bufsize=0
+    ) as process:
         with selectors.DefaultSelector() as selector:
             selector.register(process.stdout, selectors.EVENT_READ, "stdout")
             selector.register(process.stderr, selectors.EVENT_READ, "stderr")
@@ -87,7 +89,9 @@ def test_streams_can_be_selected(popen: Any) -> None:
             assert process.stderr.read(4) == b"now\n"
             process.kill()
             seen = set()
-            assert until(lambda: seen.update(k.data for k, _ in selector.select(0)) or len(seen) == 3)
+            assert until(
+                lambda: seen.update(k.data for k, _ in selector.select(0)) or len(seen) == 3
+            )
 
 
 def test_text_has_the_encoding_and_the_line_ends_asked_for(popen: Any) -> None:
@@ -216,7 +220,10 @@ def test_errors_go_where_the_output_goes_if_they_are_joined(popen: Any) -> None:
 
 def test_outputs_may_go_to_files(popen: Any, tmp_path: Path) -> None:
     for turn in range(20):
-        with open(tmp_path / "out", "w+b") as out, open(tmp_path / "err", "w+b", buffering=0) as err:
+        with (
+            open(tmp_path / "out", "w+b") as out,
+            open(tmp_path / "err", "w+b", buffering=0) as err,
+        ):
             args = ["sh", "-c", "head -c 300000 /dev/zero; echo err >&2"]
             with popen(args, stdout=out, stderr=err.fileno()) as process:
                 assert (process.stdout, process.stderr) == (None, None)
@@ -231,7 +238,9 @@ def test_outputs_may_go_nowhere(popen: Any) -> None:
     null = stockade.DEVNULL
     with popen(["sh", "-c", "echo out; echo err >&2"], stdout=null, stderr=null) as process:
         assert process.wait() == 0
-    with popen(["sh", "-c", "echo out; echo err >&2"], stdout=null, stderr=stockade.STDOUT) as process:
+    with popen(
+        ["sh", "-c", "echo out; echo err >&2"], stdout=null, stderr=stockade.STDOUT
+    ) as process:
         assert process.communicate() == (None, None)
 
 

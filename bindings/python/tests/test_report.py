@@ -23,7 +23,9 @@ FIELDS = {
 def report(request: Any, run: Any) -> stockade.Report:
     if request.param == "namespace":
         return run(["sh", "-c", "echo x"]).report
-    module = stockade.Module(binary('(module (memory (export "memory") 1) (func (export "_start")))'))
+    module = stockade.Module(
+        binary('(module (memory (export "memory") 1) (func (export "_start")))')
+    )
     return module.run().report
 
 
@@ -100,7 +102,7 @@ class Tags(html.parser.HTMLParser):
 
 
 OWN = {"table", "tr", "th", "td", "details", "summary", "p", "pre"}
-HOSTILE = "<script>alert(1)</script>&lt;<img src=x onerror=\"x\"></pre></td>'"
+HOSTILE = '<script>alert(1)</script>&lt;<img src=x onerror="x"></pre></td>\''
 
 
 def test_it_is_shown_in_notebooks(report: stockade.Report) -> None:
@@ -149,7 +151,10 @@ def test_hostile_words_in_a_report_are_shown_as_text(report: stockade.Report) ->
             {"kind": "limit", "control": "processes", "limit": 8, "observed": 9},
             "stopped: processes limit 8 reached (9 observed)",
         ),
-        ({"kind": "limit", "control": "output", "limit": 5}, "stopped: output limit 5 bytes reached (unknown observed)"),
+        (
+            {"kind": "limit", "control": "output", "limit": 5},
+            "stopped: output limit 5 bytes reached (unknown observed)",
+        ),
         ({"kind": "denied", "control": "syscalls", "detail": "x"}, "stopped: syscalls denied: x"),
         ({"kind": "trapped", "trap": "unreachable"}, "trapped: unreachable"),
         ({"kind": "cancelled"}, "cancelled"),

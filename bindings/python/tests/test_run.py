@@ -199,7 +199,9 @@ def test_a_timeout_and_a_wall_time_are_one_thing(run: Any) -> None:
 
 
 def test_environment_folder_and_name_are_as_asked(run: Any) -> None:
-    done = run(["sh", "-c", "echo $A; pwd; hostname"], env={"A": "1"}, cwd="/usr", hostname="elsewhere")
+    done = run(
+        ["sh", "-c", "echo $A; pwd; hostname"], env={"A": "1"}, cwd="/usr", hostname="elsewhere"
+    )
     assert done.stdout == b"1\n/usr\nelsewhere\n"
 
 
@@ -254,8 +256,12 @@ def test_a_root_of_ones_own_takes_the_place_of_the_systems(run: Any, tmp_path: P
     for name in ("dev", "proc", "tmp", "usr", "lib", "lib64", "bin"):
         (tmp_path / name).mkdir()
     tmp_path.chmod(0o755)
-    binds = [{"bind": p, "target": p} for p in ("/usr", "/lib", "/lib64", "/bin") if Path(p).exists()]
-    done = run(["/bin/sh", "-c", "cat /only; ls /etc/passwd"], rootfs=tmp_path, mounts=binds, cwd="/")
+    binds = [
+        {"bind": p, "target": p} for p in ("/usr", "/lib", "/lib64", "/bin") if Path(p).exists()
+    ]
+    done = run(
+        ["/bin/sh", "-c", "cat /only; ls /etc/passwd"], rootfs=tmp_path, mounts=binds, cwd="/"
+    )
     assert done.stdout == b"this"
     assert done.returncode != 0
 

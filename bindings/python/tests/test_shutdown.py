@@ -94,10 +94,14 @@ def test_the_status_is_that_of_the_end(
 
 
 @pytest.mark.parametrize("module", ["run()", "call('spin')", "instantiate().call('spin')"])
-def test_a_daemon_thread_in_a_module_does_not_keep_it(interpreter: Interpreter, module: str) -> None:
+def test_a_daemon_thread_in_a_module_does_not_keep_it(
+    interpreter: Interpreter, module: str
+) -> None:
     from modules import binary
 
-    spin = binary('(module (memory (export "memory") 1) (func (export "spin") (export "_start") (loop $l (br $l))))')
+    spin = binary(
+        '(module (memory (export "memory") 1) (func (export "spin") (export "_start") (loop $l (br $l))))'
+    )
     code = (
         f"{BEGIN}module = stockade.Module(bytes.fromhex({spin.hex()!r}), wall_time=60, cpu_time=60)\n"
         "begun = threading.Event()\n"
@@ -111,7 +115,9 @@ def test_a_daemon_thread_in_a_module_does_not_keep_it(interpreter: Interpreter, 
 def test_a_daemon_thread_in_a_function_of_python_does_not_keep_it(interpreter: Interpreter) -> None:
     from modules import binary
 
-    calls = binary('(module (import "env" "f" (func)) (func (export "call") (loop $l (call 0) (br $l))))')
+    calls = binary(
+        '(module (import "env" "f" (func)) (func (export "call") (loop $l (call 0) (br $l))))'
+    )
     code = (
         f"{BEGIN}seen = threading.Event()\n"
         f"module = stockade.Module(bytes.fromhex({calls.hex()!r}), imports={{'env': {{'f': seen.set}}}})\n"

@@ -116,7 +116,9 @@ def modules() -> str:
                 (drop (call $poll (i32.const 0) (i32.const 64) (i32.const 1) (i32.const 128)))))
             """,
     }
-    return "\n".join(f"{name} = bytes.fromhex({binary(text).hex()!r})" for name, text in texts.items())
+    return "\n".join(
+        f"{name} = bytes.fromhex({binary(text).hex()!r})" for name, text in texts.items()
+    )
 
 
 MODULES = modules()

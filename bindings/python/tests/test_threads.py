@@ -152,10 +152,6 @@ def test_errors_of_many_threads_are_their_own(run: Any) -> None:
 
 def test_the_native_half_does_not_bring_back_the_lock(interpreter: Interpreter) -> None:
     """An interpreter without the lock stays without it; one that has it says so."""
-    code = (
-        "import stockade\n"
-        "free = getattr(sys, '_is_gil_enabled', lambda: True)\n"
-        "print(free())"
-    )
+    code = "import stockade\nfree = getattr(sys, '_is_gil_enabled', lambda: True)\nprint(free())"
     has = getattr(sys, "_is_gil_enabled", lambda: True)()
     assert interpreter.prints(code) == f"{has}\n"
