@@ -18,9 +18,8 @@ from typing import (
 )
 
 from . import _native
-from .errors import HostLost
 from .policy import Policy, policy_of
-from .report import Enforcement, Report
+from .report import Enforcement
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
