@@ -21,6 +21,11 @@ TESTS = Path(__file__).parent
 EXAMPLE = TESTS.parent / "examples" / "celery_two_workers.py"
 
 
+@pytest.fixture(autouse=True)
+def nothing_is_left():
+    """Engines start and end processes between tests: `remains` asks it of each engine as a whole."""
+
+
 @pytest.fixture(scope="module")
 def tasks(tmp_path_factory):
     """The module of the tasks, while a worker with two processes answers them."""
@@ -122,6 +127,7 @@ def test_limits_of_time_that_celery_has_kill_the_sandbox(tasks):
     assert isinstance(error_of(tasks.spin_hard), TimeLimitExceeded)
     # None spins on, and those that wait do so for other tasks.
     until(lambda: len(tasks.watch.sandboxes()) <= waiting + 1, "a sandbox runs on")
+    until(lambda: len({get(tasks.pid) for _ in range(8)}) == 2, "there is no process instead of the one killed")
     assert get(tasks.double, 4) == 8
 
 

@@ -114,6 +114,11 @@ def plugin(name="sandbox", **options):
     return SandboxPlugin(name, best_effort=BEST_EFFORT, **options)
 
 
+@pytest.fixture(autouse=True)
+def nothing_is_left():
+    """Engines start and end processes between tests: `remains` asks it of each engine as a whole."""
+
+
 @pytest.fixture(scope="module")
 def running(tmp_path_factory):
     """Two workers, each a process under a nanny, with a plugin for JSON and one for arrays."""

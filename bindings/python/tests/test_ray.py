@@ -98,6 +98,11 @@ def pool_of(size, **options):
     return SandboxPool(size, best_effort=BEST_EFFORT, **options)
 
 
+@pytest.fixture(autouse=True)
+def nothing_is_left():
+    """Engines start and end processes between tests: `remains` asks it of each engine as a whole."""
+
+
 @pytest.fixture(scope="module")
 def running():
     """Ray with two processors, which knows of no network."""
