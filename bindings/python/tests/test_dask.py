@@ -20,9 +20,10 @@ distributed = pytest.importorskip("distributed", reason="distributed is not inst
 import stockade
 from dask import _task_spec as spec
 from distributed import Client, LocalCluster
+from distributed.worker import _run_task_simple
 from remains import BEST_EFFORT, MARK, nothing_left, strong, until
 from stockade._dask_tasks import blocking, call_of
-from stockade.dask import SandboxPlugin
+from stockade.dask import SandboxPlugin, _TaskExecutor
 from stockade.executor import CallTimeout, LimitReached, RemoteError, ResultError, WorkerLost
 
 EXAMPLE = Path(__file__).parent.parent / "examples" / "dask_two_workers.py"
@@ -264,14 +265,27 @@ def test_a_task_of_a_lost_worker_is_run_by_another_and_its_sandbox_ends(tmp_path
 
 def test_as_default_it_runs_every_task_or_none(tmp_path):
     with nothing_left(), cluster(tmp_path / "dask", workers=1) as workers, Client(workers) as client:
+        with pytest.raises(FileNotFoundError):
+            client.register_plugin(plugin("default", paths=["/this/does/not/exist"]))
+        with pytest.raises(RuntimeError, match="no sandboxes"):
+            client.submit(inside, pure=False).result()
         client.register_plugin(plugin("default"))
         assert client.submit(inside, pure=False).result() is True
         assert client.submit(double_later, 1).result() == 2
-        broken = plugin("default", paths=["/this/does/not/exist"])
-        with pytest.raises(FileNotFoundError):
-            client.register_plugin(broken)
-        with pytest.raises(RuntimeError, match="no sandboxes"):
-            client.submit(inside, pure=False).result()
+
+
+def test_what_was_cancelled_has_neither_result_nor_error(tmp_path):
+    # So a task that is wanted again before its sandbox has ended is run again.
+    mount = {"bind": str(tmp_path), "target": "/folder", "access": "rw"}
+    with nothing_left() as watch:
+        options = {"max_workers": 1, "best_effort": BEST_EFFORT, "mounts": [mount], "paths": [watch.folder]}
+        executor = _TaskExecutor(options)
+        answer = executor.submit(_run_task_simple, spec.Task("key", begin_and_wait, "/folder"), {}, 0)
+        until(lambda: len(os.listdir(tmp_path)) == 1, "it did not begin")
+        assert watch.sandboxes()
+        executor.cancel("key")
+        assert type(answer.result()["actual_exception"]) is distributed.Reschedule
+        executor.stop()
 
 
 def test_tasks_of_data_are_taken_apart_and_others_go_in_whole():
