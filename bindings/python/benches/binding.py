@@ -316,6 +316,8 @@ def aims(rows: List[Dict[str, Any]]) -> List[Aim]:
         Aim("cold, p99 to p50", 3.0, us(cold, which="p99_us") / us(cold)),
         Aim("one that waits, less 100 µs, to a plain spawn", 1.3, (us(warm) - 100) / plain),
         Aim("cold, in the large process to the small", 1.15, us(cold, "2 GiB") / us(cold)),
+        Aim("what the binding adds to a run of a module", 100, us(module) - RUST_MODULE_US, " µs"),
+        # The Rust library's pipes and sockets are among it.
         Aim("Prepared.run, what its report does not account for", 100, us(prepared, which=REST), " µs"),
         Aim("a module, to the Rust library", 3.0, us(module) / RUST_MODULE_US),
         Aim("a module, to the wasmtime package without output", 0.2, us(module) / us(wasmtime_nothing)),
