@@ -79,7 +79,7 @@ class SandboxTask(Task):  # type: ignore[misc, unused-ignore]
         if not isinstance(body, staticmethod):
             raise TypeError("a task in a sandbox has no `self`: no bind=True, and `run` is a static method")
         function = body.__func__
-        cls.local = body
+        cls.local = body  # type: ignore[assignment]
 
         @functools.wraps(function)
         def run(self: SandboxTask, *args: Any, **kwargs: Any) -> Any:

@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from typing_extensions import Unpack
 
     from .keywords import AnyPopen, Args, BytesPopen, TextPopen
+    from .sandbox import Sandbox
 
     _Started = Union[Args, Prepared]
 
