@@ -93,9 +93,10 @@ class Text:
         self.wanted = bool(text or encoding or errors)
         self.encoding = encoding or "utf-8"
         self.errors = errors or "strict"
-        # Said before anything has run, not when there is output.
-        codecs.lookup(self.encoding)
-        codecs.lookup_error(self.errors)
+        if self.wanted:
+            # Said before anything has run, not when there is output.
+            codecs.lookup(self.encoding)
+            codecs.lookup_error(self.errors)
 
     def encode(self, data: Any) -> Any:
         """Input as bytes; ``None`` stays."""

@@ -18,6 +18,7 @@ from typing import (
 )
 
 from . import _native
+from .completed import completed
 from .policy import Policy, policy_of
 from .report import Enforcement
 
@@ -215,9 +216,7 @@ class Prepared:
     def run(self, input: Any = None, **how: Any) -> Completed[Any]:
         """Runs it and waits: ``text``, ``encoding``, ``errors`` and ``check`` as in
         :func:`stockade.run`."""
-        from .completed import completed
-
-        return completed(self.args, input, lambda given: self._native.run(given), **how)
+        return completed(self.args, input, self._native.run, **how)
 
     @overload
     def popen(self, **how: Unpack[TextPipes]) -> Popen[str]: ...
