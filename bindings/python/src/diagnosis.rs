@@ -6,6 +6,7 @@ use stockade::bench::{self, Options, Progress, Stopped};
 use stockade::doctor::{Attacked, Backend, Bout, Findings, Host};
 
 use crate::errors::defect;
+use crate::gate;
 use crate::policy::Policy;
 use crate::signals;
 
@@ -30,7 +31,7 @@ pub(crate) fn benchmark(
     options.quick = quick;
     options.rounds = rounds;
     options.command = format!("stockade.bench(quick={})", if quick { "True" } else { "False" });
-    let results = py.detach(|| bench::measure(&options, &Watcher));
+    let results = gate::detach(py, || bench::measure(&options, &Watcher));
     signals::check()?;
     let results = results.map_err(defect)?;
     Ok((serde_json::to_string(&results).map_err(defect)?, bench::page(&results)))
@@ -39,7 +40,7 @@ pub(crate) fn benchmark(
 /// What this host can enforce, by trying it, as JSON.
 #[pyfunction]
 pub(crate) fn examine(py: Python<'_>) -> PyResult<String> {
-    let findings = py.detach(|| Findings::gather(&Backend::ALL));
+    let findings = gate::detach(py, || Findings::gather(&Backend::ALL));
     serde_json::to_string(&findings).map_err(defect)
 }
 
@@ -56,7 +57,7 @@ pub(crate) fn attack(
     bout.thorough = thorough;
     let go_on = signals::go_on();
     let mut seen = |_: &Outcome| if go_on() { Ok(()) } else { Err(Stopped) };
-    let attacked = py.detach(|| {
+    let attacked = gate::detach(py, || {
         let backends = Backend::ALL.iter().map(|backend| bout.against(*backend, &mut seen));
         Ok(Attacked::conclude(Host::look(), backends.collect::<Result<_, Stopped>>()?))
     });

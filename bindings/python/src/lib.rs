@@ -7,6 +7,7 @@
 mod descriptors;
 mod diagnosis;
 mod errors;
+mod gate;
 mod memory;
 mod module;
 mod owned;
@@ -23,6 +24,8 @@ mod _native {
     #[pymodule_export]
     use super::diagnosis::{attack, benchmark, examine};
     #[pymodule_export]
+    use super::gate::{after_fork, before_fork, close};
+    #[pymodule_export]
     use super::memory::Memory;
     #[pymodule_export]
     use super::module::{Instance, Library};
@@ -34,6 +37,12 @@ mod _native {
     use super::running::Running;
     #[pymodule_export]
     use super::sandbox::{Prepared, Sandbox, names_a_module};
+
+    #[pymodule_init]
+    fn init(_module: &pyo3::Bound<'_, pyo3::types::PyModule>) -> pyo3::PyResult<()> {
+        super::gate::open();
+        Ok(())
+    }
 
     #[pymodule_export]
     const VERSION: &str = env!("CARGO_PKG_VERSION");

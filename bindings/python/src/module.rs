@@ -14,6 +14,7 @@ use stockade::wasm::{
 use stockade::{Killer, wasm};
 
 use crate::errors::{defect, raised};
+use crate::gate;
 use crate::memory::Memory;
 use crate::owned::Owned;
 use crate::report::Report;
@@ -28,7 +29,7 @@ pub(crate) fn imports(functions: Vec<HostFunction>) -> Imports {
     functions.into_iter().fold(Imports::new(), |imports, (module, name, function, memory)| {
         let function = Arc::new(function);
         imports.untyped(&module, &name, move |call, results, values| {
-            let called = Python::try_attach(|py| {
+            let called = gate::attach(|py| {
                 let arguments = values.iter().map(|value| to_python(py, *value));
                 let arguments: Vec<_> = arguments.collect::<PyResult<_>>()?;
                 let answer = match memory {
@@ -148,7 +149,7 @@ impl Library {
 
     fn instantiate(&self, py: Python<'_>) -> PyResult<Instance> {
         let library = self.inner.get()?;
-        let instance = py.detach(|| library.instantiate());
+        let instance = gate::detach(py, || library.instantiate());
         signals::check()?;
         let instance = instance.map_err(raised)?;
         instance.ask(signals::go_on());
@@ -200,7 +201,7 @@ impl Shared {
             let text = "a function that an instance calls cannot call the instance";
             return Err(PyRuntimeError::new_err(text));
         }
-        let worked = py.detach(|| {
+        let worked = gate::detach(py, || {
             let mut instance = match self.instance.try_lock() {
                 Ok(instance) => instance,
                 Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner(),
@@ -309,7 +310,7 @@ impl Instance {
 
     fn kill(&self, py: Python<'_>) -> PyResult<()> {
         let killer = Arc::clone(&self.inner.get()?.killer);
-        py.detach(|| killer.kill());
+        gate::detach(py, || killer.kill());
         Ok(())
     }
 }

@@ -1,7 +1,7 @@
 //! [`Running`]: a run that goes on by itself.
 
 use std::io;
-use std::os::fd::{AsRawFd, OwnedFd, RawFd};
+use std::os::fd::{AsRawFd, IntoRawFd, OwnedFd, RawFd};
 use std::sync::mpsc::{self, Receiver, Sender};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread;
@@ -12,6 +12,7 @@ use rustix::event::{EventfdFlags, eventfd};
 use stockade::{Execution, Killer, Report as Account, Result as Ended, Verdict};
 
 use crate::errors::{defect, raise};
+use crate::gate;
 use crate::owned::Owned;
 use crate::report::Report;
 use crate::stdio::{News, Streams};
@@ -64,7 +65,7 @@ impl Running {
         let (news, heard) = mpsc::channel();
         let (pipes, awaited) = match streams {
             Some(streams) => streams.connect(&mut *run, &news)?,
-            None => ([None; 3], 0),
+            None => ([None, None, None], 0),
         };
         let bell = eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)?;
         let end = Arc::new(End { outcome: Mutex::new(None), came: Condvar::new(), bell });
@@ -76,6 +77,7 @@ impl Running {
             settle(&outcome, awaited, &heard);
             teller.tell(outcome);
         })?;
+        let pipes = pipes.map(|pipe| pipe.map(IntoRawFd::into_raw_fd));
         Ok(Self { run: Owned::new(Watched { end, killer, news, pipes }) })
     }
 }
@@ -153,7 +155,7 @@ impl Running {
         loop {
             let left = until.map(|until| until.saturating_duration_since(Instant::now()));
             let turn = left.map_or(TURN, |left| left.min(TURN));
-            if py.detach(|| end.wait(turn)) {
+            if gate::detach(py, || end.wait(turn)) {
                 return Ok(true);
             }
             py.check_signals()?;
@@ -166,7 +168,7 @@ impl Running {
     /// Stops the run.
     fn kill(&self, py: Python<'_>) -> PyResult<()> {
         let run = self.run.get()?;
-        py.detach(|| run.kill());
+        gate::detach(py, || run.kill());
         Ok(())
     }
 

@@ -12,6 +12,7 @@ use stockade::wasm::WasmSandboxBuilder;
 use stockade::{Execution, NamespaceSandbox, Program, Stdio, WasmSandbox};
 
 use crate::errors::{defect, raised};
+use crate::gate;
 use crate::module::{HostFunction, Library, imports};
 use crate::owned::Owned;
 use crate::policy::Policy;
@@ -69,7 +70,7 @@ impl Code<'_> {
 
 /// Waits for a run without the interpreter's lock, and ends it if a signal's handler raises.
 fn finish(py: Python<'_>, run: Box<dyn Execution>) -> PyResult<Report> {
-    let report = py.detach(|| run.wait_while(signals::go_on()));
+    let report = gate::detach(py, || run.wait_while(signals::go_on()));
     signals::check()?;
     Ok(report.map_err(raised)?.into())
 }
@@ -93,7 +94,7 @@ impl Sandbox {
             "wasm" => modules(cache_dir, compile_time).map(Backend::Wasm),
             _ => NamespaceSandbox::new().map(Backend::Namespace),
         };
-        Ok(Self { backend: Owned::new(py.detach(open).map_err(raised)?) })
+        Ok(Self { backend: Owned::new(gate::detach_whole(py, open).map_err(raised)?) })
     }
 
     /// The same sandbox, whose reports say why it was chosen.
@@ -122,7 +123,7 @@ impl Sandbox {
     ) -> PyResult<Prepared> {
         let backend = self.backend.get()?;
         let program = code.program(backend).args(args);
-        let prepared = py.detach(|| backend.get().prepare(&policy.inner, &program));
+        let prepared = gate::detach_whole(py, || backend.get().prepare(&policy.inner, &program));
         Ok(Prepared { inner: Owned::new(prepared.map_err(raised)?.into()) })
     }
 
@@ -139,7 +140,7 @@ impl Sandbox {
         let backend = self.backend.get()?;
         let program = code.program(backend).args(args);
         let stdio = Stdio::captured().stdin(Source::input(input)?);
-        let run = py.detach(|| backend.get().start(&policy.inner, &program, stdio));
+        let run = gate::detach_whole(py, || backend.get().start(&policy.inner, &program, stdio));
         finish(py, run.map_err(raised)?)
     }
 
@@ -173,7 +174,7 @@ impl Sandbox {
         };
         let program = code.program(backend);
         let imports = imports(functions);
-        let library = py.detach(|| sandbox.library(&policy.inner, &program, &imports));
+        let library = gate::detach_whole(py, || sandbox.library(&policy.inner, &program, &imports));
         Ok(Library::new(library.map_err(raised)?))
     }
 }
@@ -198,11 +199,11 @@ fn begin(
 ) -> PyResult<Running> {
     let Some((piped, stdout, stderr)) = streams else {
         let stdio = Stdio::captured().stdin(Source::input(input)?);
-        return watched(py.detach(|| start(stdio)).map_err(raised)?, None);
+        return watched(gate::detach_whole(py, || start(stdio)).map_err(raised)?, None);
     };
     let mut streams = Streams::open(input, piped, Sink::from(stdout), stderr.map(Sink::from))?;
     let stdio = streams.stdio();
-    watched(py.detach(|| start(stdio)).map_err(raised)?, Some(streams))
+    watched(gate::detach_whole(py, || start(stdio)).map_err(raised)?, Some(streams))
 }
 
 /// A plan bound to a program.
@@ -228,7 +229,7 @@ impl Prepared {
 
     fn warm(&self, py: Python<'_>, count: usize) -> PyResult<()> {
         let prepared = self.inner.get()?;
-        py.detach(|| prepared.warm(count)).map_err(raised)
+        gate::detach_whole(py, || prepared.warm(count)).map_err(raised)
     }
 
     /// Runs it, with captured output.
@@ -236,7 +237,7 @@ impl Prepared {
     fn run(&self, py: Python<'_>, input: Option<Source>) -> PyResult<Report> {
         let prepared = self.inner.get()?;
         let stdio = Stdio::captured().stdin(Source::input(input)?);
-        let run = py.detach(|| prepared.start(stdio));
+        let run = gate::detach_whole(py, || prepared.start(stdio));
         finish(py, run.map_err(raised)?)
     }
 

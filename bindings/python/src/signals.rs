@@ -7,6 +7,8 @@ use pyo3::prelude::*;
 use stockade::GoOn;
 use stockade::wasm::HostError;
 
+use crate::gate;
+
 thread_local! {
     /// What a signal's handler raised on this thread while a run was waited for.
     static RAISED: RefCell<Option<PyErr>> = const { RefCell::new(None) };
@@ -21,7 +23,7 @@ pub(crate) fn go_on() -> GoOn {
 
 fn look() -> bool {
     // An interpreter that is shutting down runs nothing any more.
-    let looked = Python::try_attach(|py| match py.check_signals() {
+    let looked = gate::attach(|py| match py.check_signals() {
         Ok(()) => true,
         Err(raised) => {
             RAISED.set(Some(raised));

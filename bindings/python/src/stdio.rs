@@ -2,7 +2,7 @@
 
 use std::fs::File;
 use std::io::{self, Read, Write};
-use std::os::fd::{IntoRawFd, OwnedFd, RawFd};
+use std::os::fd::{OwnedFd, RawFd};
 use std::sync::mpsc::Sender;
 use std::thread;
 
@@ -104,12 +104,12 @@ impl Drain {
     }
 
     /// Moves what `from` gives, in a thread of its own, until it ends or nobody reads any more. Gives
-    /// the number of the caller's end, and how often [`News::Moved`] is to be expected.
+    /// the caller's end, and how often [`News::Moved`] is to be expected.
     pub(crate) fn run(
         self,
         from: Option<Box<dyn Read + Send>>,
         news: &Sender<News>,
-    ) -> io::Result<(Option<RawFd>, usize)> {
+    ) -> io::Result<(Option<OwnedFd>, usize)> {
         let mut awaited = 0;
         if let (Some(to), Some(from)) = (self.to, from) {
             let news = self.awaited.then(|| news.clone());
@@ -123,7 +123,7 @@ impl Drain {
                 news.map(|news| news.send(News::Moved))
             })?;
         }
-        Ok((self.reader.map(IntoRawFd::into_raw_fd), awaited))
+        Ok((self.reader, awaited))
     }
 }
 
@@ -186,16 +186,16 @@ impl Streams {
         self.stdio.take().unwrap_or_default()
     }
 
-    /// Starts moving; gives the numbers of the caller's ends of stdin, stdout and stderr, and how many
+    /// Starts moving; gives the caller's ends of stdin, stdout and stderr, and how many
     /// outputs are to be waited for.
     pub(crate) fn connect(
         self,
         run: &mut dyn Execution,
         news: &Sender<News>,
-    ) -> io::Result<([Option<RawFd>; 3], usize)> {
+    ) -> io::Result<([Option<OwnedFd>; 3], usize)> {
         let [stdout, stderr] = self.drains;
         let (stdout, first) = stdout.run(run.stdout(), news)?;
         let (stderr, second) = stderr.run(run.stderr(), news)?;
-        Ok(([self.writer.map(IntoRawFd::into_raw_fd), stdout, stderr], first + second))
+        Ok(([self.writer, stdout, stderr], first + second))
     }
 }

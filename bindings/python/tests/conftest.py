@@ -13,10 +13,6 @@ from host import Held, Interpreter, Mark, until
 
 OUTCOME = pytest.StashKey[str]()
 
-# With it the engine's errors capture backtraces, under a lock of Rust's library that a forked child
-# cannot get when another thread of its parent had it.
-os.environ.pop("RUST_BACKTRACE", None)
-
 
 @pytest.fixture(scope="session")
 def weak() -> List[str]:

@@ -4,6 +4,7 @@ mod filesystem;
 mod invalid;
 mod limits;
 mod raw;
+mod table;
 mod text;
 mod units;
 
@@ -48,14 +49,19 @@ pub struct Policy {
     /// and nothing else, so it is no part of the hash.
     pub warm: usize,
     /// Bounds on quantities.
+    #[serde(deserialize_with = "table::table")]
     pub limits: Limits,
     /// The files the program sees.
+    #[serde(deserialize_with = "table::table")]
     pub filesystem: Filesystem,
     /// The network the program reaches.
+    #[serde(deserialize_with = "table::table")]
     pub network: Network,
     /// Where and as whom the program runs.
+    #[serde(deserialize_with = "table::table")]
     pub process: Process,
     /// The system calls the program may use.
+    #[serde(deserialize_with = "table::table")]
     pub syscalls: Syscalls,
 }
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import json
 import os
 import threading
@@ -132,7 +133,13 @@ def _forget() -> None:
     _shared, _lock = {}, threading.Lock()
 
 
+os.register_at_fork(
+    before=_native.before_fork,
+    after_in_parent=_native.after_fork,
+    after_in_child=_native.after_fork,
+)
 os.register_at_fork(after_in_child=_forget)
+atexit.register(_native.close)
 
 
 def sandbox_for(backend: Any, name: str) -> Sandbox:

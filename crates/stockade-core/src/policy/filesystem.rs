@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize, Serializer};
 use super::PolicyError;
 use super::limits::Limits;
 use super::raw::Raw;
+use super::table;
 use super::units::{Bytes, Limit};
 
 /// The files a program sees: a base, and what is mounted over it.
@@ -224,7 +225,7 @@ struct MountText {
 
 impl<'de> Deserialize<'de> for Mount {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = MountText::deserialize(deserializer)?;
+        let text: MountText = table::table(deserializer)?;
         match text {
             MountText {
                 bind: Some(source),

@@ -327,3 +327,25 @@ fn a_long_value_is_shortened_in_the_message() {
     let error = policy.validate().expect_err("no path").to_string();
     assert!(error.contains('…') && error.len() < 240, "{error}");
 }
+
+#[test]
+fn a_list_never_stands_for_keys_and_values() {
+    let json = [
+        r#"[["memory"]]"#,
+        r#"{"network": ["host"]}"#,
+        r#"{"process": ["/", "x", {}]}"#,
+        r#"{"syscalls": ["strict"]}"#,
+        r#"{"limits": ["1GiB"]}"#,
+        r#"{"filesystem": {"mounts": [["/etc", null, null, "/x"]]}}"#,
+    ];
+    for text in json {
+        let error = Policy::from_json(text).expect_err(text).to_string();
+        assert!(error.contains("keys and values"), "{text}: {error}");
+        let data: serde_json::Value = serde_json::from_str(text).expect("JSON");
+        assert!(Policy::from_deserializer(data).is_err(), "{text}");
+    }
+    for text in ["network = [\"host\"]", "limits = [\"1GiB\"]", "syscalls = [\"strict\"]"] {
+        let error = Policy::from_toml(text).expect_err(text).to_string();
+        assert!(error.contains("keys and values"), "{text}: {error}");
+    }
+}

@@ -2,6 +2,7 @@
 
 use serde::Deserializer;
 
+use super::table::Table;
 use super::{Policy, PolicyError};
 
 /// The largest policy text that is read, in bytes. In-memory files count.
@@ -51,10 +52,14 @@ impl Policy {
             return Err(PolicyError::TooLarge { size: text.len(), max: MAX_POLICY_TEXT });
         }
         let policy: Self = match format {
-            PolicyFormat::Toml => toml::from_str(text).map_err(|error| PolicyError::Syntax {
-                format: "TOML",
-                detail: error.to_string().trim_end().to_owned(),
-            })?,
+            PolicyFormat::Toml => {
+                toml::from_str(text).map(|Table(policy)| policy).map_err(|error| {
+                    PolicyError::Syntax {
+                        format: "TOML",
+                        detail: error.to_string().trim_end().to_owned(),
+                    }
+                })?
+            }
             PolicyFormat::Json => {
                 from_json(text).map_err(|detail| PolicyError::Syntax { format: "JSON", detail })?
             }
@@ -80,13 +85,13 @@ impl Policy {
     where
         D: Deserializer<'de, Error: std::fmt::Display>,
     {
-        let policy: Self = serde_path_to_error::deserialize(data).map_err(|error| {
+        let Table(policy) = serde_path_to_error::deserialize(data).map_err(|error| {
             let path = error.path().to_string();
             let detail = error.into_inner().to_string();
             let detail = if path == "." { detail } else { format!("`{path}`: {detail}") };
             PolicyError::Entry { detail }
         })?;
-        policy.validate()?;
+        Self::validate(&policy)?;
         Ok(policy)
     }
 
@@ -103,7 +108,7 @@ impl Policy {
 /// The JSON parser alone tells line and column, but not the key.
 fn from_json(text: &str) -> Result<Policy, String> {
     let mut parser = serde_json::Deserializer::from_str(text);
-    let policy = serde_path_to_error::deserialize(&mut parser).map_err(|error| {
+    let Table(policy) = serde_path_to_error::deserialize(&mut parser).map_err(|error| {
         let path = error.path().to_string();
         let error = error.into_inner();
         if path == "." { error.to_string() } else { format!("`{path}`: {error}") }
