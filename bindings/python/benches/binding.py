@@ -2,9 +2,9 @@
 
     python benches/binding.py [--rounds 300] [--json FILE] [--only PART …]
 
-Two processes are measured in turns: a small one, and one that holds 2 GiB. What fills up again in the
-background after a turn is given time for that before the next. The wasmtime package, bubblewrap and
-cloudpickle are compared with or used where they are installed. See the README for a table.
+Modes of one part take turns, in an order that changes, in two processes: a small one, and one that holds
+2 GiB. What fills up again in the background is given time for that before the next. The wasmtime package,
+bubblewrap and cloudpickle are compared with or used where they are installed. The README has a table.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import argparse
 import json
 import os
 import platform
+import random
 import subprocess
 import sys
 import tempfile
@@ -255,25 +256,30 @@ def at(values: List[int], share: float) -> float:
     return sorted(values)[min(len(values) - 1, int(len(values) * share))] / 1000
 
 
-def race(rounds: int, parts: List[str]) -> List[Dict[str, Any]]:
+def race(rounds: int, part: str) -> List[Dict[str, Any]]:
+    """One part, by itself: what fills up after the modes of another is none of its business."""
     hosts = {"small": Host(0), "2 GiB": Host(2 << 30)}
     found: Dict[Any, List[Dict[str, int]]] = {}
     absent = set()
+    takers = [
+        (number, host)
+        for number, mode in enumerate(MODES)
+        for host in (hosts if mode.large else ["small"])
+        if mode.part == part
+    ]
     for turn in range(rounds):
-        for number, mode in enumerate(MODES):
-            if turn % mode.every or (parts and mode.part not in parts):
+        # What follows a rest, or a busy neighbour, is another one every time.
+        for number, host in random.Random(turn).sample(takers, len(takers)):
+            if turn % MODES[number].every or number in absent:
                 continue
-            for host in hosts if mode.large else ["small"]:
-                if number in absent:
-                    continue
-                samples = hosts[host].ask(number)
-                if samples is None:
-                    absent.add(number)
-                else:
-                    found.setdefault((number, host), []).extend(samples)
+            samples = hosts[host].ask(number)
+            if samples is None:
+                absent.add(number)
+            else:
+                found.setdefault((number, host), []).extend(samples)
     for each in hosts.values():
         each.close()
-    return [row(MODES[number].name, host, samples) for (number, host), samples in found.items()]
+    return [row(MODES[key[0]].name, key[1], found[key]) for key in takers if key in found]
 
 
 def row(name: str, host: str, samples: List[Dict[str, int]]) -> Dict[str, Any]:
@@ -340,7 +346,8 @@ def main() -> None:
     if options.serve is not None:
         return serve(options.serve)
     before = os.getloadavg()[0]
-    rows = race(options.rounds, options.only)
+    parts = options.only or dict.fromkeys(mode.part for mode in MODES)
+    rows = [found for part in parts for found in race(options.rounds, part)]
     where: Dict[str, Any] = {
         "kernel": platform.release(),
         "processors": len(os.sched_getaffinity(0)),
