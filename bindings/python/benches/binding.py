@@ -194,6 +194,8 @@ MODES = (
 
 
 REST = "not_in_report_p50_us"
+
+
 def measure(which: Mode, work: Callable[[], Any]) -> Iterator[Dict[str, Any]]:
     """Some runs; of those with a report also what that does not account for."""
     for _ in range(which.burst):
@@ -237,7 +239,9 @@ class Host:
 
     def __init__(self, size: int) -> None:
         words = [sys.executable, __file__, "--serve", str(size)]
-        self.process = subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        self.process = subprocess.Popen(
+            words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        )
 
     def ask(self, number: int) -> Optional[List[Dict[str, int]]]:
         assert self.process.stdin is not None and self.process.stdout is not None
@@ -324,9 +328,18 @@ def aims(rows: List[Dict[str, Any]]) -> List[Aim]:
         Aim("cold, in the large process to the small", 1.15, us(cold, "2 GiB") / us(cold)),
         Aim("what the binding adds to a run of a module", 100, us(module) - RUST_MODULE_US, " µs"),
         # The Rust library's pipes and sockets are among it.
-        Aim("Prepared.run, what its report does not account for", 100, us(prepared, which=REST), " µs"),
+        Aim(
+            "Prepared.run, what its report does not account for",
+            100,
+            us(prepared, which=REST),
+            " µs",
+        ),
         Aim("a module, to the Rust library", 3.0, us(module) / RUST_MODULE_US),
-        Aim("a module, to the wasmtime package without output", 0.2, us(module) / us(wasmtime_nothing)),
+        Aim(
+            "a module, to the wasmtime package without output",
+            0.2,
+            us(module) / us(wasmtime_nothing),
+        ),
         Aim("a call of a session", 500, us(session), " µs"),
     ]
     return [aim for aim in found if aim.found == aim.found]
@@ -337,7 +350,9 @@ def length(us: float) -> str:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawTextHelpFormatter
+    )
     parser.add_argument("--rounds", type=int, default=300)
     parser.add_argument("--json", metavar="FILE")
     parser.add_argument("--only", nargs="*", default=[], choices=sorted({m.part for m in MODES}))
@@ -355,9 +370,14 @@ def main() -> None:
         "stockade": stockade.__version__,
         "load": [before, os.getloadavg()[0]],
     }
-    print(f"Linux {where['kernel']}, {where['processors']} processors, Python {where['python']},", end=" ")
+    print(
+        f"Linux {where['kernel']}, {where['processors']} processors, Python {where['python']},",
+        end=" ",
+    )
     print(f"load {before:.1f} before and {where['load'][1]:.1f} after\n")
-    print("| | host | n | p50 | p90 | p99 | not in the report, p50 |\n|---|---|---|---|---|---|---|")
+    print(
+        "| | host | n | p50 | p90 | p99 | not in the report, p50 |\n|---|---|---|---|---|---|---|"
+    )
     for found in rows:
         rest = found[REST]
         cells = [found["mode"], found["host"], str(found["n"])]

@@ -9,6 +9,7 @@ import sys
 import tempfile
 
 from celery import Celery
+
 from stockade.celery import SandboxTask
 
 FOLDER = os.environ.get("GRADER_FOLDER", "")
@@ -30,7 +31,9 @@ app.conf.broker_transport_options = {
     "store_processed": True,
     "polling_interval": 0.1,
 }
-app.conf.update(result_extended=True, worker_prefetch_multiplier=1, broker_connection_retry_on_startup=True)
+app.conf.update(
+    result_extended=True, worker_prefetch_multiplier=1, broker_connection_retry_on_startup=True
+)
 
 
 @app.task(base=SandboxTask, sandbox={"memory": "128MiB", "timeout": 2})
@@ -45,7 +48,9 @@ def main():
     # Each worker has a queue of its own, so that both take part.
     names = ("one", "two")
     many = [judge.apply_async((SUBMISSIONS["honest"], n), queue=names[n % 2]) for n in range(20)]
-    results = {name: judge.apply_async((source, 100), queue="one") for name, source in SUBMISSIONS.items()}
+    results = {
+        name: judge.apply_async((source, 100), queue="one") for name, source in SUBMISSIONS.items()
+    }
     workers = [start(name) for name in names]
     try:
         print("20 calls:", [result.get(timeout=60, interval=0.05) for result in many])
@@ -53,7 +58,9 @@ def main():
         for name, result in results.items():
             value = result.get(timeout=60, interval=0.05, propagate=False)
             bad = isinstance(value, Exception)
-            print(f"{name:8} {f'{type(value).__name__}: {str(value).splitlines()[0]}' if bad else value}")
+            print(
+                f"{name:8} {f'{type(value).__name__}: {str(value).splitlines()[0]}' if bad else value}"
+            )
     finally:
         for worker in workers:
             worker.terminate()
@@ -65,7 +72,9 @@ def start(name):
     """A worker, as from a shell: a pool of one forked process."""
     command = f"celery -A celery_two_workers worker -n {name}@localhost -Q {name} -c 1"
     return subprocess.Popen(
-        [sys.executable, "-m", *command.split()], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        [sys.executable, "-m", *command.split()],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
     )
 
 

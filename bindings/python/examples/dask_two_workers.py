@@ -7,6 +7,7 @@ import logging
 
 import dask
 from distributed import Client, LocalCluster
+
 from stockade.dask import SandboxPlugin
 
 SUBMISSIONS = {
@@ -27,18 +28,34 @@ def judge(source, n):
 
 
 def main():
-    with LocalCluster(
-        n_workers=2, threads_per_worker=1, host="127.0.0.1", dashboard_address="127.0.0.1:0", silence_logs=logging.CRITICAL
-    ) as cluster, Client(cluster) as client:
+    with (
+        LocalCluster(
+            n_workers=2,
+            threads_per_worker=1,
+            host="127.0.0.1",
+            dashboard_address="127.0.0.1:0",
+            silence_logs=logging.CRITICAL,
+        ) as cluster,
+        Client(cluster) as client,
+    ):
         client.register_plugin(SandboxPlugin(memory="128MiB", timeout=2))
         with dask.annotate(executor="sandbox"):
             many = client.map(judge, [SUBMISSIONS["honest"]] * 20, range(20))
-            futures = {name: client.submit(judge, source, 100) for name, source in SUBMISSIONS.items()}
+            futures = {
+                name: client.submit(judge, source, 100) for name, source in SUBMISSIONS.items()
+            }
         print("20 calls:", client.gather(many))
-        print("workers that took part:", len({worker for held in client.who_has(many).values() for worker in held}))
+        print(
+            "workers that took part:",
+            len({worker for held in client.who_has(many).values() for worker in held}),
+        )
         for name, future in futures.items():
             error = future.exception()
-            shown = future.result() if error is None else f"{type(error).__name__}: {str(error).splitlines()[0]}"
+            shown = (
+                future.result()
+                if error is None
+                else f"{type(error).__name__}: {str(error).splitlines()[0]}"
+            )
             print(f"{name:8} {shown}")
 
 

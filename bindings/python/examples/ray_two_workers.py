@@ -8,6 +8,7 @@ import os
 os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
 
 import ray
+
 from stockade.ray import SandboxPool
 
 SUBMISSIONS = {

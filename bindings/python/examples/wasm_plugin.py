@@ -48,7 +48,9 @@ class Plugin:
 
 def main() -> None:
     database = sqlite3.connect(":memory:")
-    database.executescript("create table notes(text); insert into notes values ('Uryyb'), ('Jbeyq'), (null);")
+    database.executescript(
+        "create table notes(text); insert into notes values ('Uryyb'), ('Jbeyq'), (null);"
+    )
     plugin = Plugin(PLUGIN)
     print("the plugin gives", ", ".join(plugin.register(database)))
 
@@ -59,7 +61,7 @@ def main() -> None:
     )
     for query in queries:
         try:
-            print(f"{query}: {[value for value, in database.execute(query)]}")
+            print(f"{query}: {[value for (value,) in database.execute(query)]}")
         except sqlite3.OperationalError as error:
             print(f"{query}: {error}: {plugin.failure}")
     database.close()

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import functools
 import gc
-import os
 from typing import Any, Callable, Iterator, List
 
 import pytest
-import stockade
 from host import Held, Interpreter, Mark, until
+
+import stockade
 
 OUTCOME = pytest.StashKey[str]()
 

@@ -12,6 +12,7 @@ from typing import Any, Iterator, List
 
 import pytest
 from host import until
+
 from stockade import SandboxExecutor
 
 BEST_EFFORT = ("memory", "cpu_time", "processes", "cpus")

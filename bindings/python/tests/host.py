@@ -150,5 +150,9 @@ class Interpreter:
     def prints(self, code: str, *options: str, **env: str) -> str:
         """What one prints that ends well and has nothing to complain of."""
         done = self.run(code, *options, **env)
-        assert (done.returncode, done.stderr) == (0, ""), (done.returncode, done.stdout, done.stderr)
+        assert (done.returncode, done.stderr) == (0, ""), (
+            done.returncode,
+            done.stdout,
+            done.stderr,
+        )
         return done.stdout

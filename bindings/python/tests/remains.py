@@ -48,7 +48,9 @@ class Watch:
 
     def left(self) -> List[int]:
         """What still runs: engine, sandboxes, and what started them."""
-        marked = [pid for pid in _pids() if pid != os.getpid() and self._mark in _file(pid, "environ")]
+        marked = [
+            pid for pid in _pids() if pid != os.getpid() and self._mark in _file(pid, "environ")
+        ]
         remembered = [pid for pid, born in self._seen.items() if born and _origin(pid)[1] == born]
         return sorted({*marked, *remembered, *self.sandboxes()})
 
@@ -74,10 +76,15 @@ def nothing_left(descriptors: bool = True) -> Iterator[Watch]:
                 os.environ[MARK] = outer
     until(lambda: not watch.left(), lambda: f"processes are left: {watch.left()}")
     if descriptors:
-        until(lambda: len(_descriptors()) <= len(before), lambda: f"descriptors are left: {_descriptors()} after {before}")
+        until(
+            lambda: len(_descriptors()) <= len(before),
+            lambda: f"descriptors are left: {_descriptors()} after {before}",
+        )
 
 
-def until(condition: Callable[[], bool], complaint: Union[str, Callable[[], str]], seconds: float = 30.0) -> None:
+def until(
+    condition: Callable[[], bool], complaint: Union[str, Callable[[], str]], seconds: float = 30.0
+) -> None:
     """Waits for something that other processes do."""
     deadline = time.monotonic() + seconds
     while not condition():

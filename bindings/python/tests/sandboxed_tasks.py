@@ -12,6 +12,7 @@ from celery import Celery, signals
 from kombu.transport import filesystem
 from kombu.utils import json
 from remains import BEST_EFFORT, MARK
+
 from stockade.celery import SandboxTask, WorkerLost
 
 FOLDER = os.environ["STOCKADE_TEST_CELERY"]
@@ -102,7 +103,10 @@ def trap(path):
 
 @app.task(
     base=SandboxTask,
-    sandbox={**SANDBOX, "mounts": [{"bind": f"{FOLDER}/attempts", "target": "/attempts", "access": "rw"}]},
+    sandbox={
+        **SANDBOX,
+        "mounts": [{"bind": f"{FOLDER}/attempts", "target": "/attempts", "access": "rw"}],
+    },
     autoretry_for=(WorkerLost,),
     max_retries=3,
     default_retry_delay=0,

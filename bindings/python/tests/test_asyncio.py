@@ -10,8 +10,9 @@ import threading
 from typing import Any, Callable, Coroutine, List
 
 import pytest
-import stockade
 from host import Mark, until
+
+import stockade
 
 PIPE = stockade.PIPE
 

@@ -12,10 +12,18 @@ import pytest
 
 celery = pytest.importorskip("celery", reason="celery is not installed")
 
-import stockade.celery
 from celery.exceptions import SoftTimeLimitExceeded, TimeLimitExceeded
 from remains import BEST_EFFORT, nothing_left, strong, until
-from stockade.celery import CallTimeout, LimitReached, RemoteError, ResultError, SandboxTask, WorkerLost
+
+import stockade.celery
+from stockade.celery import (
+    CallTimeout,
+    LimitReached,
+    RemoteError,
+    ResultError,
+    SandboxTask,
+    WorkerLost,
+)
 
 TESTS = Path(__file__).parent
 EXAMPLE = TESTS.parent / "examples" / "celery_two_workers.py"
@@ -39,7 +47,10 @@ def tasks(tmp_path_factory):
         options = "-A sandboxed_tasks worker --concurrency 2 --without-mingle --without-gossip --loglevel ERROR"
         with open(log, "wb") as output:
             worker = subprocess.Popen(
-                [sys.executable, "-m", "celery", *options.split()], cwd=TESTS, stdout=output, stderr=output
+                [sys.executable, "-m", "celery", *options.split()],
+                cwd=TESTS,
+                stdout=output,
+                stderr=output,
             )
         import sandboxed_tasks
 
@@ -100,8 +111,14 @@ def test_errors_come_through_json_as_their_types(tasks, name, kind):
 
 
 def test_errors_keep_what_they_say(tasks):
-    failed, eaten, late, died = (error_of(task) for task in (tasks.fail, tasks.eat, tasks.spin, tasks.die))
-    assert (failed.type_name, failed.message, failed.output) == ("LookupError", "not there", "before the end\n")
+    failed, eaten, late, died = (
+        error_of(task) for task in (tasks.fail, tasks.eat, tasks.spin, tasks.die)
+    )
+    assert (failed.type_name, failed.message, failed.output) == (
+        "LookupError",
+        "not there",
+        "before the end\n",
+    )
     assert str(failed).startswith("LookupError: not there\n")
     assert "in fail" in failed.traceback
     assert (eaten.verdict.control, eaten.verdict.limit) == ("memory", 256 << 20)
@@ -127,7 +144,10 @@ def test_limits_of_time_that_celery_has_kill_the_sandbox(tasks):
     assert isinstance(error_of(tasks.spin_hard), TimeLimitExceeded)
     # None spins on, and those that wait do so for other tasks.
     until(lambda: len(tasks.watch.sandboxes()) <= waiting + 1, "a sandbox runs on")
-    until(lambda: len({get(tasks.pid) for _ in range(8)}) == 2, "there is no process instead of the one killed")
+    until(
+        lambda: len({get(tasks.pid) for _ in range(8)}) == 2,
+        "there is no process instead of the one killed",
+    )
     assert get(tasks.double, 4) == 8
 
 
@@ -138,7 +158,11 @@ def test_threads_of_one_process_run_tasks_too():
     with nothing_left() as watch:
         app = Celery("here", broker="memory://", backend="cache+memory://")
 
-        @app.task(base=SandboxTask, soft_time_limit=2, sandbox={"paths": [watch.folder], "best_effort": BEST_EFFORT})
+        @app.task(
+            base=SandboxTask,
+            soft_time_limit=2,
+            sandbox={"paths": [watch.folder], "best_effort": BEST_EFFORT},
+        )
         def spin():
             while True:
                 pass
@@ -147,7 +171,9 @@ def test_threads_of_one_process_run_tasks_too():
         def square(x):
             return x * x
 
-        with start_worker(app, pool="threads", concurrency=2, perform_ping_check=False, shutdown_timeout=60):
+        with start_worker(
+            app, pool="threads", concurrency=2, perform_ping_check=False, shutdown_timeout=60
+        ):
             late = spin.delay()
             assert [get(square, n) for n in range(5)] == [0, 1, 4, 9, 16]
             assert watch.sandboxes()
@@ -191,7 +217,9 @@ def test_without_celery_the_import_says_what_to_install():
 @pytest.mark.skipif(not strong(), reason="this host only approximates limits")
 def test_the_example_shows_what_becomes_of_each_submission():
     with nothing_left():
-        done = subprocess.run([sys.executable, str(EXAMPLE)], capture_output=True, text=True, timeout=120)
+        done = subprocess.run(
+            [sys.executable, str(EXAMPLE)], capture_output=True, text=True, timeout=120
+        )
     assert done.returncode == 0, done.stderr
     lines = done.stdout.splitlines()
     assert lines[1] == "workers that took part: 2"

@@ -198,7 +198,9 @@ def test_other_streams_are_read_while_waiting(ends: Ends) -> None:
     channel, _, guest_writes = ends
     stderr, guest_prints = os.pipe()
     tail = Tail(stderr, 1000)
-    flood = threading.Thread(target=lambda: [os.write(guest_prints, b"x" * 5000) for _ in range(100)])
+    flood = threading.Thread(
+        target=lambda: [os.write(guest_prints, b"x" * 5000) for _ in range(100)]
+    )
     flood.start()
 
     def speak() -> None:
@@ -277,7 +279,9 @@ def test_the_two_sides_speak_the_same_frames() -> None:
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
     ) as process:
-        assert process.stdin is not None and process.stdout is not None and process.stderr is not None
+        assert (
+            process.stdin is not None and process.stdout is not None and process.stderr is not None
+        )
         channel = Channel(process.stdout.fileno(), process.stdin.fileno(), body_limit=1 << 20)
         for body in (b"", b"abc", bytes(range(256)) * 4096):
             channel.send({"n": len(body)}, body, deadline=time.monotonic() + 30)

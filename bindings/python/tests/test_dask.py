@@ -17,11 +17,12 @@ import pytest
 dask = pytest.importorskip("dask", reason="dask is not installed")
 distributed = pytest.importorskip("distributed", reason="distributed is not installed")
 
-import stockade
 from dask import _task_spec as spec
 from distributed import Client, LocalCluster
 from distributed.worker import _run_task_simple
 from remains import BEST_EFFORT, MARK, nothing_left, strong, until
+
+import stockade
 from stockade._dask_tasks import blocking, call_of
 from stockade.dask import SandboxPlugin, _TaskExecutor
 from stockade.executor import CallTimeout, LimitReached, RemoteError, ResultError, WorkerLost
@@ -123,7 +124,12 @@ def nothing_is_left():
 @pytest.fixture(scope="module")
 def running(tmp_path_factory):
     """Two workers, each a process under a nanny, with a plugin for JSON and one for arrays."""
-    with LocalCluster(n_workers=0, host="127.0.0.1", dashboard_address="127.0.0.1:0", silence_logs=logging.CRITICAL):
+    with LocalCluster(
+        n_workers=0,
+        host="127.0.0.1",
+        dashboard_address="127.0.0.1:0",
+        silence_logs=logging.CRITICAL,
+    ):
         pass  # what Dask keeps for the life of a process is there before descriptors are counted
     with nothing_left() as watch:
         with cluster(tmp_path_factory.mktemp("dask")) as workers, Client(workers) as client:
@@ -143,7 +149,9 @@ def client(running):
 def test_functions_run_inside_and_their_results_are_dependencies_of_others(client):
     doubled = client.map(double, range(6))
     assert client.gather(doubled) == [0, 2, 4, 6, 8, 10]
-    nested = client.submit(total, doubled, more={"k": doubled[3], "n": [doubled[2], {"deep": doubled[1]}]})
+    nested = client.submit(
+        total, doubled, more={"k": doubled[3], "n": [doubled[2], {"deep": doubled[1]}]}
+    )
     assert nested.result() == [30, {"k": 6, "n": [4, {"deep": 2}]}, True]
     assert client.submit(inside, pure=False).result() is True
     assert client.run(inside) == dict.fromkeys(client.run(inside), False)
@@ -159,7 +167,9 @@ def test_both_workers_have_sandboxes(client):
 
 def test_a_graph_of_delayed_functions_runs_inside(client):
     delayed = dask.delayed
-    graph = delayed(total)([delayed(double)(1), delayed(double)(delayed(double)(2))], more=(delayed(double)(5),))
+    graph = delayed(total)(
+        [delayed(double)(1), delayed(double)(delayed(double)(2))], more=(delayed(double)(5),)
+    )
     assert client.compute(graph).result() == [10, [10], True]
 
 
@@ -186,7 +196,13 @@ def test_asynchronous_functions_run_inside_too(client):
 
 @pytest.mark.parametrize(
     "function, kind",
-    [(fail, RemoteError), (eat, LimitReached), (spin, CallTimeout), (die, WorkerLost), (object, ResultError)],
+    [
+        (fail, RemoteError),
+        (eat, LimitReached),
+        (spin, CallTimeout),
+        (die, WorkerLost),
+        (object, ResultError),
+    ],
 )
 def test_errors_reach_the_client_as_their_types(client, function, kind):
     error = client.submit(function, pure=False).exception()
@@ -195,8 +211,14 @@ def test_errors_reach_the_client_as_their_types(client, function, kind):
 
 
 def test_errors_keep_what_they_say(client):
-    failed, eaten, late = (client.submit(function, pure=False).exception() for function in (fail, eat, spin))
-    assert (failed.type_name, failed.message, failed.output) == ("LookupError", "not there", "before the end\n")
+    failed, eaten, late = (
+        client.submit(function, pure=False).exception() for function in (fail, eat, spin)
+    )
+    assert (failed.type_name, failed.message, failed.output) == (
+        "LookupError",
+        "not there",
+        "before the end\n",
+    )
     assert "in fail" in failed.traceback
     assert (eaten.verdict.control, eaten.verdict.limit) == ("memory", 256 << 20)
     assert isinstance(late, subprocess.TimeoutExpired)
@@ -258,13 +280,19 @@ def test_a_task_of_a_lost_worker_is_run_by_another_and_its_sandbox_ends(tmp_path
             [sandbox] = watch.sandboxes()
             os.kill(client.run(os.getpid, workers=[runs_on])[runs_on], signal.SIGKILL)
             until(lambda: len(os.listdir(folder)) == 2, "it did not begin again")
-            until(lambda: sandbox not in watch.sandboxes(), "the sandbox of the lost worker runs on")
+            until(
+                lambda: sandbox not in watch.sandboxes(), "the sandbox of the lost worker runs on"
+            )
             (folder / "go").touch()
             assert future.result() == "went"
 
 
 def test_as_default_it_runs_every_task_or_none(tmp_path):
-    with nothing_left(), cluster(tmp_path / "dask", workers=1) as workers, Client(workers) as client:
+    with (
+        nothing_left(),
+        cluster(tmp_path / "dask", workers=1) as workers,
+        Client(workers) as client,
+    ):
         with pytest.raises(FileNotFoundError):
             client.register_plugin(plugin("default", paths=["/this/does/not/exist"]))
         with pytest.raises(RuntimeError, match="no sandboxes"):
@@ -278,9 +306,16 @@ def test_what_was_cancelled_has_neither_result_nor_error(tmp_path):
     # So a task that is wanted again before its sandbox has ended is run again.
     mount = {"bind": str(tmp_path), "target": "/folder", "access": "rw"}
     with nothing_left() as watch:
-        options = {"max_workers": 1, "best_effort": BEST_EFFORT, "mounts": [mount], "paths": [watch.folder]}
+        options = {
+            "max_workers": 1,
+            "best_effort": BEST_EFFORT,
+            "mounts": [mount],
+            "paths": [watch.folder],
+        }
         executor = _TaskExecutor(options)
-        answer = executor.submit(_run_task_simple, spec.Task("key", begin_and_wait, "/folder"), {}, 0)
+        answer = executor.submit(
+            _run_task_simple, spec.Task("key", begin_and_wait, "/folder"), {}, 0
+        )
         until(lambda: len(os.listdir(tmp_path)) == 1, "it did not begin")
         assert watch.sandboxes()
         executor.cancel("key")
@@ -290,7 +325,9 @@ def test_what_was_cancelled_has_neither_result_nor_error(tmp_path):
 
 def test_tasks_of_data_are_taken_apart_and_others_go_in_whole():
     data = {"a": 1, "b": [2]}
-    plain = spec.Task("k", double, spec.List(spec.TaskRef("a"), spec.Dict(x=spec.TaskRef("b")), spec.Tuple(3, 4)))
+    plain = spec.Task(
+        "k", double, spec.List(spec.TaskRef("a"), spec.Dict(x=spec.TaskRef("b")), spec.Tuple(3, 4))
+    )
     assert call_of(plain, data) == (double, ([1, {"x": [2]}, (3, 4)],), {})
     computes = spec.Task("k", double, spec.Task("inner", double, 1))
     assert call_of(computes, data) == (computes, (data,), {})
@@ -301,7 +338,9 @@ def test_tasks_of_data_are_taken_apart_and_others_go_in_whole():
 
 
 def test_fused_tasks_run_inside(client):
-    fused = spec.Task.fuse(spec.Task("one", double, 3), spec.Task("two", double, spec.TaskRef("one")))
+    fused = spec.Task.fuse(
+        spec.Task("one", double, 3), spec.Task("two", double, spec.TaskRef("one"))
+    )
     assert client.get({"two": fused}, "two") == 12
 
 
@@ -330,7 +369,9 @@ def test_without_dask_the_import_says_what_to_install():
 @pytest.mark.skipif(not strong(), reason="this host only approximates limits")
 def test_the_example_shows_what_becomes_of_each_submission():
     with nothing_left():
-        done = subprocess.run([sys.executable, str(EXAMPLE)], capture_output=True, text=True, timeout=120)
+        done = subprocess.run(
+            [sys.executable, str(EXAMPLE)], capture_output=True, text=True, timeout=120
+        )
     assert done.returncode == 0, done.stderr
     lines = done.stdout.splitlines()
     assert lines[1] == "workers that took part: 2"

@@ -16,6 +16,7 @@ from typing import Any, Iterator, List, Tuple
 
 import pages
 import pytest
+
 import stockade
 
 MODULES = [

@@ -8,6 +8,7 @@ import subprocess
 from typing import Type
 
 import pytest
+
 import stockade
 from stockade.errors import from_native
 

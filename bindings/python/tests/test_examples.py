@@ -37,7 +37,9 @@ def printed(name: str, *words: str) -> str:
 
 
 def test_every_example_has_a_test() -> None:
-    tests = "".join(path.read_text(encoding="utf-8") for path in Path(__file__).parent.glob("test_*.py"))
+    tests = "".join(
+        path.read_text(encoding="utf-8") for path in Path(__file__).parent.glob("test_*.py")
+    )
     assert [path.name for path in EXAMPLES.glob("*.py") if f'"{path.name}"' not in tests] == []
 
 
@@ -45,7 +47,9 @@ def test_code_of_a_model_gives_its_plot_back(tmp_path: Path) -> None:
     if lacks("numpy", "matplotlib"):
         pytest.skip(f"{lacks('numpy', 'matplotlib')} is not installed")
     plot = tmp_path / "plot.png"
-    assert "it printed 'best month: 9\\n' and drew a PNG" in printed("plot_from_model_code.py", str(plot))
+    assert "it printed 'best month: 9\\n' and drew a PNG" in printed(
+        "plot_from_model_code.py", str(plot)
+    )
     width, height = size_of_png(plot.read_bytes())
     assert (width, height) == (600, 400)
 

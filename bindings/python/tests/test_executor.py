@@ -19,9 +19,10 @@ import pytest
 
 pytest.importorskip("cloudpickle", reason="SKIP: cloudpickle: not installed")
 
-import stockade
 from executors import make, no_worker_is_left, throw, workers
 from host import until
+
+import stockade
 from stockade import (
     BrokenSandboxExecutor,
     CallTimeout,
@@ -41,7 +42,11 @@ def test_a_function_returns_what_it_returns_outside() -> None:
     with make() as executor:
         assert executor.submit(pow, 2, 10).result(60) == 1024
         assert executor.call(lambda *a, **k: [a, k], 1, b=2) == [[1], {"b": 2}]
-        assert list(executor.map(operator.add, [1, 2, 3], [10, 20, 30], chunksize=2)) == [11, 22, 33]
+        assert list(executor.map(operator.add, [1, 2, 3], [10, 20, 30], chunksize=2)) == [
+            11,
+            22,
+            33,
+        ]
         assert list(executor.map(pow, [])) == []
 
 
@@ -88,7 +93,9 @@ def test_the_other_formats_work(returns: str) -> None:
         if returns == "arrow":
             import pyarrow  # type: ignore[import-untyped, unused-ignore]
 
-            table = executor.call(lambda: __import__("pyarrow").table({"a": [1, None], "b": ["x", "y"]}))
+            table = executor.call(
+                lambda: __import__("pyarrow").table({"a": [1, None], "b": ["x", "y"]})
+            )
             assert table.equals(pyarrow.table({"a": [1, None], "b": ["x", "y"]}))
         elif returns == "bytes":
             assert executor.call(lambda: b"\0\xff") == b"\0\xff"
@@ -186,7 +193,9 @@ def test_a_function_that_never_returns_is_killed_at_its_time() -> None:
             executor.call(stay)
         assert time.monotonic() - before < 20
         assert isinstance(caught.value, subprocess.TimeoutExpired) and caught.value.timeout == 0.5
-        assert isinstance(caught.value, stockade.SandboxTimeout) and caught.value.output == "waiting\n"
+        assert (
+            isinstance(caught.value, stockade.SandboxTimeout) and caught.value.output == "waiting\n"
+        )
         assert caught.value.verdict.kind == "cancelled"
         assert str(pickle.loads(pickle.dumps(caught.value))) == str(caught.value)
         # Only this call is lost.
@@ -204,7 +213,9 @@ def test_limits_are_errors_with_the_verdict() -> None:
             executor.call(lambda: len([bytearray(1 << 20) for _ in range(1000)]))
         assert caught.value.verdict.control == "memory" and caught.value.returncode == -9
         assert isinstance(caught.value, subprocess.CalledProcessError)
-        assert str(caught.value).startswith("the function was stopped: memory limit 128 MiB reached")
+        assert str(caught.value).startswith(
+            "the function was stopped: memory limit 128 MiB reached"
+        )
         assert pickle.loads(pickle.dumps(caught.value)).verdict == caught.value.verdict
 
         def spin() -> None:
@@ -232,7 +243,9 @@ def test_a_limit_that_the_interpreter_itself_meets_is_that_limit() -> None:
     ],
     ids=["exit", "signal"],
 )
-def test_a_worker_that_dies_loses_its_call_and_no_other(end: Callable[[], None], verdict: str) -> None:
+def test_a_worker_that_dies_loses_its_call_and_no_other(
+    end: Callable[[], None], verdict: str
+) -> None:
     with make() as executor:
         good = executor.submit(pow, 2, 3)
         with pytest.raises(WorkerLost, match=verdict) as caught:

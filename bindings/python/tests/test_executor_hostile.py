@@ -12,6 +12,7 @@ import pytest
 pytest.importorskip("cloudpickle", reason="SKIP: cloudpickle: not installed")
 
 from executors import make, no_worker_is_left
+
 from stockade import CallTimeout, RemoteError, WorkerLost
 
 __all__ = ["no_worker_is_left"]
@@ -35,7 +36,10 @@ def channel() -> int:
 
 
 def forge(
-    header: bytes, body: bytes = b"", head_size: Optional[int] = None, body_size: Optional[int] = None
+    header: bytes,
+    body: bytes = b"",
+    head_size: Optional[int] = None,
+    body_size: Optional[int] = None,
 ) -> None:
     """Inside: write a frame, and stay."""
     sizes = [

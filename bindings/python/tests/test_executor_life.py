@@ -19,9 +19,10 @@ import pytest
 
 pytest.importorskip("cloudpickle", reason="SKIP: cloudpickle: not installed")
 
-import stockade
 from executors import BEST_EFFORT, make, no_worker_is_left, throw, workers
 from host import until
+
+import stockade
 from stockade import BrokenSandboxExecutor, SandboxExecutor, SandboxFuture
 
 __all__ = ["no_worker_is_left"]

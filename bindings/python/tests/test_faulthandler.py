@@ -6,9 +6,10 @@ import signal
 from pathlib import Path
 
 import pytest
-import stockade
 from host import Interpreter
 from modules import binary
+
+import stockade
 
 TRAPS = """
 (module

@@ -8,8 +8,9 @@ import traceback
 from typing import Any, Callable, List, Tuple
 
 import pytest
-import stockade
 from host import Interpreter, Mark, until
+
+import stockade
 
 #: (func (export "add") (param i32 i32) (result i32) …)
 ADD = bytes.fromhex(

@@ -8,8 +8,9 @@ import weakref
 from typing import Any, Callable, List
 
 import pytest
-import stockade
 from modules import binary
+
+import stockade
 from stockade import Module, uses_memory
 
 CALLS = """

@@ -21,7 +21,9 @@ SYSTEM = ("/usr/", "/bin/", "/sbin/", "/lib")
 def test_the_standard_library_and_installed_packages_are_seen() -> None:
     found = Interpreter.current()
     assert found.sees(os.__file__) and found.sees(pytest.__file__) and found.sees(found.executable)
-    assert found.imports(json) and found.imports(sys) and found.imports(math) and found.imports(pytest)
+    assert (
+        found.imports(json) and found.imports(sys) and found.imports(math) and found.imports(pytest)
+    )
 
 
 def test_a_module_of_the_users_own_is_not_imported_inside() -> None:
@@ -60,7 +62,9 @@ def test_binds_are_read_only_and_none_lies_in_another() -> None:
         assert not any(one != other and one.startswith(other + "/") for other in targets)
 
 
-def test_what_every_sandbox_sees_is_imported_from_without_a_bind(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_every_sandbox_sees_is_imported_from_without_a_bind(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setattr(rooms, "_SYSTEM", (*rooms._SYSTEM, os.path.realpath(sys.base_prefix)))
     found = Interpreter.current()
     assert os.path.realpath(sys.base_prefix) not in [mount["target"] for mount in found.mounts]
@@ -113,6 +117,10 @@ def test_a_guest_starts_with_the_given_paths_and_without_site(
     command, program = found.boot("first", "second")
     rooms._program.cache_clear()
     done = subprocess.run(
-        command, input=program + b"rest", capture_output=True, check=True, env=dict(found.environment)
+        command,
+        input=program + b"rest",
+        capture_output=True,
+        check=True,
+        env=dict(found.environment),
     )
     assert json.loads(done.stdout) == ["hello", list(found.paths), False, 1, "rest"]

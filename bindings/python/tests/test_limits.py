@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, Dict, List, Type
 
 import pytest
+
 import stockade
 
 MIB = 1 << 20

@@ -13,9 +13,10 @@ from pathlib import Path
 from typing import Any, Callable, List
 
 import pytest
-import stockade
 from host import until
 from modules import binary
+
+import stockade
 from stockade import Module
 
 NUMBERS = """

@@ -36,7 +36,9 @@ def shown(cell: Dict[str, Any]) -> Tuple[str, Set[str]]:
     return re.sub(r"\d+(\.\d+)?", "#", "".join(texts)), kinds
 
 
-def test_every_cell_of_the_tour_shows_what_is_stored_with_it(tmp_path: Path, weak: List[str]) -> None:
+def test_every_cell_of_the_tour_shows_what_is_stored_with_it(
+    tmp_path: Path, weak: List[str]
+) -> None:
     if lacks("nbclient", "ipykernel", "numpy", "matplotlib"):
         pytest.skip(f"{lacks('nbclient', 'ipykernel', 'numpy', 'matplotlib')} is not installed")
     if weak:

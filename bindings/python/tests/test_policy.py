@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Dict
 
 import pytest
+
 import stockade
 from stockade import Policy
 from stockade.policy import policy_of

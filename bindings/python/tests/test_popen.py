@@ -14,8 +14,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import stockade
 from host import Interpreter, Mark, until
+
+import stockade
 
 PIPE = stockade.PIPE
 #: Python 3.9 has no name for it.

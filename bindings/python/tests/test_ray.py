@@ -24,8 +24,9 @@ outside = pytest.mark.skipif(MODE == "loopback", reason="this is the part with a
 loopback = pytest.mark.skipif(MODE == "1", reason="runs inside test_ray_runs_with_loopback_alone")
 
 import ray
-import stockade
 from remains import BEST_EFFORT, MARK, nothing_left, strong, until
+
+import stockade
 from stockade.executor import CallTimeout, LimitReached, RemoteError, ResultError, WorkerLost
 from stockade.ray import SandboxPool
 
@@ -36,7 +37,11 @@ with socket.socket() as any_socket:
     fcntl.ioctl(any_socket, 0x8914, struct.pack("16sh", b"lo", 1))  # SIOCSIFFLAGS, IFF_UP
 os.execv(sys.executable, [sys.executable, *sys.argv[1:]])
 """
-QUIET = {"RAY_USAGE_STATS_ENABLED": "0", "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0", "RAY_ENABLE_UV_RUN_RUNTIME_ENV": "0"}
+QUIET = {
+    "RAY_USAGE_STATS_ENABLED": "0",
+    "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
+    "RAY_ENABLE_UV_RUN_RUNTIME_ENV": "0",
+}
 
 
 def with_loopback_alone(*args):
@@ -108,7 +113,12 @@ def running():
     """Ray with two processors, which knows of no network."""
     # Ray's driver has descriptors of its own until the process ends.
     with nothing_left(descriptors=False) as watch:
-        options = {"num_cpus": 2, "include_dashboard": False, "log_to_driver": False, "logging_level": "ERROR"}
+        options = {
+            "num_cpus": 2,
+            "include_dashboard": False,
+            "log_to_driver": False,
+            "logging_level": "ERROR",
+        }
         ray.init(object_store_memory=80 << 20, **options)
         try:
             yield watch
@@ -185,7 +195,13 @@ def test_both_actors_work_at_once(running, tmp_path):
 @loopback
 @pytest.mark.parametrize(
     "function, kind",
-    [(fail, RemoteError), (eat, LimitReached), (spin, CallTimeout), (die, WorkerLost), (object, ResultError)],
+    [
+        (fail, RemoteError),
+        (eat, LimitReached),
+        (spin, CallTimeout),
+        (die, WorkerLost),
+        (object, ResultError),
+    ],
 )
 def test_errors_reach_the_driver_as_their_types(pool, function, kind):
     with pytest.raises(kind) as caught:
@@ -208,7 +224,13 @@ def test_a_pickle_from_inside_is_never_loaded(pool, tmp_path):
 @loopback
 def test_a_cancelled_call_is_killed(running, tmp_path):
     mount = {"bind": str(tmp_path), "target": "/folder", "access": "rw"}
-    limits = {"mounts": [mount], "timeout": 300, "cpu_time": 300, "warm": 0, "paths": [running.folder]}
+    limits = {
+        "mounts": [mount],
+        "timeout": 300,
+        "cpu_time": 300,
+        "warm": 0,
+        "paths": [running.folder],
+    }
     with pool_of(1, **limits) as pool:
         call = pool.submit(wait_for, "/folder", "begun")
         until(lambda: os.listdir(tmp_path) == ["begun"], "it did not begin")

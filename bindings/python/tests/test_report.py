@@ -8,8 +8,9 @@ import pickle
 from typing import Any, Dict, List
 
 import pytest
-import stockade
 from modules import binary
+
+import stockade
 
 #: Every field of a report, by its place.
 FIELDS = {

@@ -299,11 +299,14 @@ def stream(table: Any, **options: Any) -> bytes:
 
 @pytest.mark.parametrize("codec", ["lz4", "zstd"])
 @pytest.mark.parametrize("dictionary", [False, True])
-def test_compressed_tables_are_refused_before_they_are_unpacked(codec: str, dictionary: bool) -> None:
+def test_compressed_tables_are_refused_before_they_are_unpacked(
+    codec: str, dictionary: bool
+) -> None:
     pyarrow = pytest.importorskip("pyarrow", reason="SKIP: pyarrow: not installed")
     column = pyarrow.array(["x" * 100_000] * 20)
     bomb = stream(
-        pyarrow.table({"a": column.dictionary_encode() if dictionary else column}), compression=codec
+        pyarrow.table({"a": column.dictionary_encode() if dictionary else column}),
+        compression=codec,
     )
     before = pyarrow.total_allocated_bytes()
     with pytest.raises(Malformed, match="compressed"):
@@ -315,7 +318,8 @@ def test_a_compressed_dictionary_is_refused_on_its_own() -> None:
     pyarrow = pytest.importorskip("pyarrow", reason="SKIP: pyarrow: not installed")
     table = pyarrow.table({"a": pyarrow.array(["x" * 100_000]).dictionary_encode()})
     plain, packed = (
-        [*pyarrow.ipc.MessageReader.open_stream(stream(table, compression=c))] for c in (None, "zstd")
+        [*pyarrow.ipc.MessageReader.open_stream(stream(table, compression=c))]
+        for c in (None, "zstd")
     )
     for dictionary, good in ((plain[1], True), (packed[1], False)):
         body = b"".join(bytes(part.serialize()) for part in (plain[0], dictionary, plain[2]))

@@ -11,8 +11,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import stockade
 from host import Interpreter
+
+import stockade
 
 
 def test_a_run_gives_what_subprocess_gives(run: Any) -> None:

@@ -25,7 +25,20 @@ def test_variables_and_functions_stay_between_calls(session: Session) -> None:
 
 @pytest.mark.parametrize(
     "value",
-    [None, True, 0, -(2**8000), 0.1, -0.0, "", "ä\U0001f600\0\n\u2028", [], {}, [1, [2, {"a": None}]], {"": "x"}],
+    [
+        None,
+        True,
+        0,
+        -(2**8000),
+        0.1,
+        -0.0,
+        "",
+        "ä\U0001f600\0\n\u2028",
+        [],
+        {},
+        [1, [2, {"a": None}]],
+        {"": "x"},
+    ],
 )
 def test_plain_json_is_handed_over_as_it_is(session: Session, value: Any) -> None:
     result = session.run(repr(value))
@@ -85,7 +98,9 @@ def test_check_raises_the_exception_of_the_code_as_text(session: Session) -> Non
         ("import subprocess; subprocess.run(['false'], check=True)", "subprocess.CalledProcessError"),
     ],
 )  # fmt: skip
-def test_whatever_the_code_raises_ends_the_call_and_not_the_session(session: Session, code: str, kind: str) -> None:
+def test_whatever_the_code_raises_ends_the_call_and_not_the_session(
+    session: Session, code: str, kind: str
+) -> None:
     result = session.run("kept = 1\n" + code if "(" != code[-1] else code)
     assert result.error is not None and result.error.type == kind
     assert session.run("7").value == 7
@@ -98,7 +113,9 @@ def test_code_with_a_zero_byte_or_half_a_pair_is_an_error_of_the_code(session: S
 
 
 def test_output_is_collected_in_order_and_apart(session: Session) -> None:
-    result = session.run("import sys\nfor i in range(3):\n  print('o', i)\n  print('e', i, file=sys.stderr)")
+    result = session.run(
+        "import sys\nfor i in range(3):\n  print('o', i)\n  print('e', i, file=sys.stderr)"
+    )
     assert result.stdout == "o 0\no 1\no 2\n" and result.stderr == "e 0\ne 1\ne 2\n"
 
 
@@ -110,7 +127,9 @@ def test_what_subprocesses_and_c_code_print_is_collected_too(session: Session) -
     assert result.stdout == "a\nb\nc\nd\ne\nf\n" and result.stderr == "x\ny\n"
 
 
-def test_what_is_written_to_a_descriptor_itself_stays_in_order_and_in_its_call(session: Session) -> None:
+def test_what_is_written_to_a_descriptor_itself_stays_in_order_and_in_its_call(
+    session: Session,
+) -> None:
     session.run("import os")
     result = session.run("for _ in range(100): os.write(1, b'a'); print('b', end='', flush=True)")
     assert result.stdout == "ab" * 100
@@ -124,7 +143,7 @@ def test_what_is_written_to_a_descriptor_itself_stays_in_order_and_in_its_call(s
 def test_more_than_a_pipe_holds_comes_through(session: Session) -> None:
     result = session.run(
         "import subprocess, sys\nprint('x' * 300_000)\nsys.stderr.write('y' * 300_000)\n"
-        "subprocess.run('head -c 300000 /dev/zero | tr \"\\\\0\" z; head -c 300000 /dev/zero | tr \"\\\\0\" w >&2', shell=True)\n1"
+        'subprocess.run(\'head -c 300000 /dev/zero | tr "\\\\0" z; head -c 300000 /dev/zero | tr "\\\\0" w >&2\', shell=True)\n1'
     )
     assert result.value == 1
     assert result.stdout == "x" * 300_000 + "\n" + "z" * 300_000
@@ -132,7 +151,9 @@ def test_more_than_a_pipe_holds_comes_through(session: Session) -> None:
 
 
 def test_bytes_that_are_no_text_are_shown_as_such(session: Session) -> None:
-    result = session.run("import sys, os\nsys.stdout.buffer.write(b'\\xff\\xfe')\nprint('\\ud800')\nos.write(2, b'\\x80')")
+    result = session.run(
+        "import sys, os\nsys.stdout.buffer.write(b'\\xff\\xfe')\nprint('\\ud800')\nos.write(2, b'\\x80')"
+    )
     assert result.stdout == "\ufffd\ufffd?\n" and result.stderr == "\ufffd"
 
 
@@ -140,7 +161,9 @@ def test_listeners_hear_output_as_it_comes(session: Session) -> None:
     heard: List[Tuple[str, str]] = []
     code = "import sys, os\nprint('ä', end='', flush=True)\nprint('b', file=sys.stderr)\nprint('c')"
     result = session.run(
-        code, on_stdout=lambda text: heard.append(("o", text)), on_stderr=lambda text: heard.append(("e", text))
+        code,
+        on_stdout=lambda text: heard.append(("o", text)),
+        on_stderr=lambda text: heard.append(("e", text)),
     )
     assert heard == [("o", "ä"), ("e", "b\n"), ("o", "c\n")] and result.stdout == "äc\n"
 
@@ -178,7 +201,9 @@ def test_an_exception_of_a_listener_interrupts_the_code_and_comes_out(session: S
 
 
 def test_a_child_that_the_code_forks_does_not_speak_for_it(session: Session) -> None:
-    result = session.run("import os\nprint('once')\npid = os.fork()\nif pid: os.waitpid(pid, 0)\nprint('p' if pid else 'c')\npid > 0")
+    result = session.run(
+        "import os\nprint('once')\npid = os.fork()\nif pid: os.waitpid(pid, 0)\nprint('p' if pid else 'c')\npid > 0"
+    )
     assert result.value is True and result.stdout == "once\nc\np\n" and result.stderr == ""
     assert session.run("pid > 0").value is True
 
@@ -190,7 +215,9 @@ def test_pools_of_processes_work_inside(session: Session) -> None:
 
 
 def test_output_of_a_thread_that_was_left_running_belongs_to_a_later_call(session: Session) -> None:
-    session.run("import threading\ngo = threading.Event()\nt = threading.Thread(target=lambda: (go.wait(), print('late')))\nt.start()")
+    session.run(
+        "import threading\ngo = threading.Event()\nt = threading.Thread(target=lambda: (go.wait(), print('late')))\nt.start()"
+    )
     assert session.run("go.set(); t.join()").stdout == "late\n"
 
 
@@ -201,10 +228,17 @@ def test_streams_that_the_code_closed_are_there_again_in_the_next_call(session: 
 
 def test_a_name_of_a_forgotten_module_does_not_matter(session: Session) -> None:
     assert session.run("__name__").value == "__main__"
-    assert session.run("import pickle\nclass C: pass\ntype(pickle.loads(pickle.dumps(C()))) is C").value is True
+    assert (
+        session.run(
+            "import pickle\nclass C: pass\ntype(pickle.loads(pickle.dumps(C()))) is C"
+        ).value
+        is True
+    )
 
 
-def test_the_environment_of_the_host_is_not_inside(session: Session, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_environment_of_the_host_is_not_inside(
+    session: Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("SECRET", "s3cret")
     with open_session() as other:
         assert other.run("import os; 'SECRET' in os.environ").value is False
@@ -246,7 +280,12 @@ def test_control_characters_of_an_error_do_not_reach_a_terminal(session: Session
 
 
 def test_what_a_session_cannot_be_given_is_refused() -> None:
-    for keywords in ({"timeout": 0}, {"timeout": math.nan}, {"output_overflow": "x"}, {"tools": {"a b": print}}):
+    for keywords in (
+        {"timeout": 0},
+        {"timeout": math.nan},
+        {"output_overflow": "x"},
+        {"tools": {"a b": print}},
+    ):
         with pytest.raises(ValueError):
             open_session(**keywords)
     for keywords in ({"cwd": "/"}, {"tools": {"a": 1}}):
@@ -255,7 +294,9 @@ def test_what_a_session_cannot_be_given_is_refused() -> None:
 
 
 def test_sizes_and_times_are_written_as_in_a_policy(session: Session) -> None:
-    with open_session(timeout=timedelta(seconds=9), output="1KiB", grace="2s", tool_bytes="1MiB") as other:
+    with open_session(
+        timeout=timedelta(seconds=9), output="1KiB", grace="2s", tool_bytes="1MiB"
+    ) as other:
         assert "timeout=9.0 output=1024" in repr(other)
         assert other.run("while True: pass", timeout="100ms").limit == "timeout"
     for limits in ({"timeout": "soon"}, {"output": "much"}, {"output": -1}, {"timeout": "-1s"}):

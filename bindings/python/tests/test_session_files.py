@@ -31,7 +31,9 @@ def test_a_file_comes_back_as_it_was_put(session: Session) -> None:
     ["", ".", "..", "/", "/work", "/work/", "../x", "a/../../x", "a/..", "./a", "a//b", "a/", "/etc/passwd", "/tmp/x",
      "/work/../etc/passwd", "a\0b", "x" * 256, "a/" * 100 + "a", "a/" * 2100 + "a", "\ud800", "//work/a"],
 )  # fmt: skip
-def test_a_path_out_of_the_working_folder_is_refused_before_anything_is_sent(session: Session, path: str) -> None:
+def test_a_path_out_of_the_working_folder_is_refused_before_anything_is_sent(
+    session: Session, path: str
+) -> None:
     calls = [lambda: session.put(path, b"x"), lambda: session.get(path)]
     for call in calls:
         with refused("path"):
@@ -51,8 +53,14 @@ def test_paths_are_text_and_contents_bytes(session: Session) -> None:
 
 @pytest.mark.parametrize("target", ["/etc/hostname", "real", "nowhere", "link"])
 def test_links_are_refused_at_the_end_and_on_the_way(session: Session, target: str) -> None:
-    session.run(f"import os; open('real', 'w').write('secret'); os.symlink({target!r}, 'link'); os.symlink('/tmp', 'out')")
-    for call in (lambda: session.get("link"), lambda: session.put("link", b"x"), lambda: session.put("out/x", b"x")):
+    session.run(
+        f"import os; open('real', 'w').write('secret'); os.symlink({target!r}, 'link'); os.symlink('/tmp', 'out')"
+    )
+    for call in (
+        lambda: session.get("link"),
+        lambda: session.put("link", b"x"),
+        lambda: session.put("out/x", b"x"),
+    ):
         with refused("link"):
             call()
     with refused("link"):
@@ -76,7 +84,12 @@ def test_what_would_hold_its_reader_is_refused(session: Session, make: str) -> N
 
 def test_a_folder_is_no_file_and_a_file_no_folder(session: Session) -> None:
     session.put("d/f", b"x")
-    for call in (lambda: session.get("d"), lambda: session.put("d", b""), lambda: session.get("d/f/g"), lambda: session.put("d/f/g", b"")):
+    for call in (
+        lambda: session.get("d"),
+        lambda: session.put("d", b""),
+        lambda: session.get("d/f/g"),
+        lambda: session.put("d/f/g", b""),
+    ):
         with refused("folder"):
             call()
 
@@ -115,7 +128,9 @@ def test_more_files_than_asked_for_are_refused(session: Session) -> None:
 
 
 def test_names_that_cannot_be_printed_are_left_out(session: Session) -> None:
-    session.run("import os\nfor n in (b'\\xff', b'a\\nb', b'\\x1b[2J', b'\\xe2\\x80\\xae', b'fine'): open(n, 'w')")
+    session.run(
+        "import os\nfor n in (b'\\xff', b'a\\nb', b'\\x1b[2J', b'\\xe2\\x80\\xae', b'fine'): open(n, 'w')"
+    )
     assert session.files() == {"fine": 0}
 
 

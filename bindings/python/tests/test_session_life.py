@@ -27,18 +27,33 @@ def interrupt_when(session: Session, marker: str) -> Any:
     return lambda text: session.interrupt() if marker in text else None
 
 
-@pytest.mark.parametrize("code", ["while True: pass", "import time; time.sleep(60)", "import threading; threading.Event().wait()"])
-def test_code_that_takes_too_long_is_interrupted_and_its_state_kept(session: Session, code: str) -> None:
+@pytest.mark.parametrize(
+    "code",
+    [
+        "while True: pass",
+        "import time; time.sleep(60)",
+        "import threading; threading.Event().wait()",
+    ],
+)
+def test_code_that_takes_too_long_is_interrupted_and_its_state_kept(
+    session: Session, code: str
+) -> None:
     session.run("x = 5")
     result = session.run(code, timeout=0.1)
-    assert result.error is not None and (result.error.type, result.limit) == ("TimeoutError", "timeout")
+    assert result.error is not None and (result.error.type, result.limit) == (
+        "TimeoutError",
+        "timeout",
+    )
     assert "KeyboardInterrupt" in result.error.traceback
     assert session.run("x").value == 5
 
 
 def test_code_that_prints_without_end_is_stopped_at_its_limit(session: Session) -> None:
     result = session.run("x = 5\nwhile True: print('a' * 99)", output=1000)
-    assert result.error is not None and (result.error.type, result.limit) == ("OutputLimit", "output")
+    assert result.error is not None and (result.error.type, result.limit) == (
+        "OutputLimit",
+        "output",
+    )
     assert result.truncated and len(result.stdout) == 1000 and result.wall_ns < 10e9
     assert session.run("x").value == 5
 
@@ -69,7 +84,11 @@ def test_code_that_does_not_obey_is_killed_and_the_session_says_so() -> None:
             session.run("print('here', flush=True)\n" + STUBBORN, timeout=0.1)
         assert caught.value.stdout == "here\n" and caught.value.report is not None
         assert not session.alive
-        for call in (lambda: session.run("1"), lambda: session.files(), lambda: session.put("a", b"")):
+        for call in (
+            lambda: session.run("1"),
+            lambda: session.files(),
+            lambda: session.put("a", b""),
+        ):
             with pytest.raises(SessionLost, match="took more than 0.1 s"):
                 call()
         session.reset()
@@ -77,7 +96,9 @@ def test_code_that_does_not_obey_is_killed_and_the_session_says_so() -> None:
 
 
 def test_interrupts_come_by_another_thread_and_may_be_caught(session: Session) -> None:
-    code = "import time\ntry:\n  print('go')\n  time.sleep(60)\nexcept KeyboardInterrupt: got = 1\ngot"
+    code = (
+        "import time\ntry:\n  print('go')\n  time.sleep(60)\nexcept KeyboardInterrupt: got = 1\ngot"
+    )
     assert session.run(code, on_stdout=interrupt_when(session, "go")).value == 1
     code = "import threading\nprint('go')\nthreading.Event().wait()"
     error = session.run(code, on_stdout=interrupt_when(session, "go")).error
@@ -124,8 +145,12 @@ def test_a_crash_ends_the_session_with_its_reason(session: Session) -> None:
     assert "Segmentation fault" in caught.value.stderr and "<session 1>" in caught.value.stderr
 
 
-@pytest.mark.parametrize("code", ["os.kill(os.getpid(), 9)", "os.closerange(3, 200)", "os.close(3)", "os.abort()"])
-def test_code_that_destroys_its_interpreter_loses_the_session_and_no_time(session: Session, code: str) -> None:
+@pytest.mark.parametrize(
+    "code", ["os.kill(os.getpid(), 9)", "os.closerange(3, 200)", "os.close(3)", "os.abort()"]
+)
+def test_code_that_destroys_its_interpreter_loses_the_session_and_no_time(
+    session: Session, code: str
+) -> None:
     started = time.monotonic()
     with pytest.raises(SessionLost) as caught:
         session.run("import os\n" + code)
@@ -199,7 +224,9 @@ def test_closing_within_a_call_ends_it() -> None:
 def test_a_second_thread_waits_for_its_turn(session: Session) -> None:
     session.run("x = 0")
     code = "y = x\nimport time; time.sleep(0.001)\nx = y + 1"
-    threads = [threading.Thread(target=lambda: [session.run(code) for _ in range(5)]) for _ in range(4)]
+    threads = [
+        threading.Thread(target=lambda: [session.run(code) for _ in range(5)]) for _ in range(4)
+    ]
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -216,7 +243,10 @@ def test_a_call_within_a_call_is_refused(session: Session) -> None:
 def test_ctrl_c_interrupts_the_code_and_keeps_the_session(session: Session) -> None:
     session.run("x = 5")
     with pytest.raises(KeyboardInterrupt):
-        session.run("print('go')\nwhile True: pass", on_stdout=lambda text: signal.raise_signal(signal.SIGINT))
+        session.run(
+            "print('go')\nwhile True: pass",
+            on_stdout=lambda text: signal.raise_signal(signal.SIGINT),
+        )
     timer = threading.Timer(0.2, os.kill, (os.getpid(), signal.SIGINT))
     timer.start()
     with pytest.raises(KeyboardInterrupt):
@@ -228,7 +258,10 @@ def test_ctrl_c_interrupts_the_code_and_keeps_the_session(session: Session) -> N
 def test_ctrl_c_kills_code_that_does_not_obey() -> None:
     with open_session(grace=0.2) as session:
         with pytest.raises(KeyboardInterrupt):
-            code = "import time\ntry: print('go'); time.sleep(60)\nexcept BaseException: pass\n" + STUBBORN
+            code = (
+                "import time\ntry: print('go'); time.sleep(60)\nexcept BaseException: pass\n"
+                + STUBBORN
+            )
             session.run(code, on_stdout=lambda text: signal.raise_signal(signal.SIGINT))
         with pytest.raises(SessionLost):
             session.run("1")
@@ -282,7 +315,13 @@ def test_a_session_that_is_dropped_warns_and_ends() -> None:
     assert process.poll() is not None
 
 
-@pytest.mark.parametrize("end", ["", "import threading; threading.Thread(target=lambda: s.run('while True: pass', timeout=None), daemon=True).start(); s2 = None"])
+@pytest.mark.parametrize(
+    "end",
+    [
+        "",
+        "import threading; threading.Thread(target=lambda: s.run('while True: pass', timeout=None), daemon=True).start(); s2 = None",
+    ],
+)
 def test_an_interpreter_that_ends_with_open_sessions_does_not_hang(end: str) -> None:
     code = f"import sys; sys.path[:] = {sys.path!r}\nfrom sessions import open_session\ns = open_session(spare=True)\nprint(s.run('1').value)\n{end}"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
@@ -292,7 +331,9 @@ def test_an_interpreter_that_ends_with_open_sessions_does_not_hang(end: str) -> 
 def test_coroutines_run_beside_the_loop(session: Session) -> None:
     async def both() -> Any:
         with open_session() as other:
-            return await asyncio.gather(session.arun("1 + 1"), other.arun("import time; time.sleep(0.1); 3"))
+            return await asyncio.gather(
+                session.arun("1 + 1"), other.arun("import time; time.sleep(0.1); 3")
+            )
 
     first, second = asyncio.run(both())
     assert (first.value, second.value) == (2, 3)
@@ -324,7 +365,10 @@ def test_a_coroutine_that_was_cancelled_before_its_turn_runs_nothing(session: Se
         loop = asyncio.get_running_loop()
         started = asyncio.Event()
         first = asyncio.ensure_future(
-            session.arun("print('go')\nimport time\ntime.sleep(0.3)", on_stdout=lambda _: loop.call_soon_threadsafe(started.set))
+            session.arun(
+                "print('go')\nimport time\ntime.sleep(0.3)",
+                on_stdout=lambda _: loop.call_soon_threadsafe(started.set),
+            )
         )
         await started.wait()
         second = asyncio.ensure_future(session.arun("ran = 1"))

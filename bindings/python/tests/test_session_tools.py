@@ -38,8 +38,14 @@ TOOLS = {
 
 def test_a_tool_gets_arguments_and_gives_a_result_as_json() -> None:
     with open_session(tools=TOOLS) as session:
-        assert session.run("echo(1, 'ä', [None], key={'a': 1.5})").value == [[1, "ä", [None]], {"key": {"a": 1.5}}]
-        assert session.run("import stockade_tools; stockade_tools.echo((1, 2))").value == [[[1, 2]], {}]
+        assert session.run("echo(1, 'ä', [None], key={'a': 1.5})").value == [
+            [1, "ä", [None]],
+            {"key": {"a": 1.5}},
+        ]
+        assert session.run("import stockade_tools; stockade_tools.echo((1, 2))").value == [
+            [[1, 2]],
+            {},
+        ]
         assert session.run("echo('\\ud800')").value == [["?"], {}]
         assert session.run("failing.__doc__, failing.__name__").repr == "('It fails.', 'failing')"
 
@@ -52,11 +58,18 @@ def test_a_tool_runs_in_the_thread_of_the_caller() -> None:
 def test_what_a_tool_raises_arrives_as_text() -> None:
     with open_session(tools=TOOLS) as session:
         error = session.run("failing(1)").error
-        assert error is not None and (error.type, error.message) == ("stockade_tools.ToolError", "LookupError: not this")
+        assert error is not None and (error.type, error.message) == (
+            "stockade_tools.ToolError",
+            "LookupError: not this",
+        )
         assert __file__ not in error.traceback
         code = "from stockade_tools import ToolError\ntry: failing()\nexcept ToolError as e: caught = str(e)\ncaught"
         assert session.run(code).value == "LookupError: not this"
-        for call, text in (("odd()", "not JSON serializable"), ("unprintable()", "Unprintable"), ("echo", None)):
+        for call, text in (
+            ("odd()", "not JSON serializable"),
+            ("unprintable()", "Unprintable"),
+            ("echo", None),
+        ):
             error = session.run(call).error
             assert (error is None) == (text is None) and (text is None or text in error.message)  # type: ignore[union-attr]
         assert session.run("echo(object())").error.type == "TypeError"  # type: ignore[union-attr]
@@ -139,8 +152,12 @@ def test_a_session_that_stops_refuses_tools() -> None:
 
 @pytest.mark.parametrize("thread", [False, True])
 def test_ctrl_c_in_a_tool_ends_the_call_and_keeps_the_session(thread: bool) -> None:
-    with open_session(tools={"press": lambda: os.kill(os.getpid(), signal.SIGINT) or time.sleep(5)}) as session:
-        code = "x = 5\nimport threading\n" + ("t = threading.Thread(target=press); t.start(); t.join()" if thread else "press()")
+    with open_session(
+        tools={"press": lambda: os.kill(os.getpid(), signal.SIGINT) or time.sleep(5)}
+    ) as session:
+        code = "x = 5\nimport threading\n" + (
+            "t = threading.Thread(target=press); t.start(); t.join()" if thread else "press()"
+        )
         with pytest.raises(KeyboardInterrupt):
             session.run(code + "\nwhile True: pass")
         assert session.run("x").value == 5
@@ -148,7 +165,10 @@ def test_ctrl_c_in_a_tool_ends_the_call_and_keeps_the_session(thread: bool) -> N
 
 def test_an_interrupt_while_a_tool_runs_is_raised_when_it_is_over() -> None:
     with open_session(tools={"press": lambda: session.interrupt()}) as session:
-        for code in ("press()\nwhile True: pass", "import threading\nt = threading.Thread(target=press)\nt.start()\nwhile True: pass"):
+        for code in (
+            "press()\nwhile True: pass",
+            "import threading\nt = threading.Thread(target=press)\nt.start()\nwhile True: pass",
+        ):
             error = session.run(code).error
             assert error is not None and error.type == "KeyboardInterrupt"
         assert session.run("1").ok
@@ -162,7 +182,10 @@ def test_a_tool_cannot_run_code_in_its_own_session() -> None:
 
 
 def test_two_sessions_may_be_each_others_tools() -> None:
-    with open_session() as inner, open_session(tools={"ask": lambda code: inner.run(code).value}) as outer:
+    with (
+        open_session() as inner,
+        open_session(tools={"ask": lambda code: inner.run(code).value}) as outer,
+    ):
         assert outer.run("ask('6 * 7')").value == 42
 
 

@@ -7,9 +7,10 @@ import sys
 import threading
 from typing import Any, Callable, List
 
-import stockade
 from host import Interpreter, Mark, until
 from modules import binary
+
+import stockade
 
 ADD = '(module (func (export "add") (param i32 i32) (result i32) (i32.add (local.get 0) (local.get 1))))'
 SPIN = '(module (func (export "spin") (loop $l (br $l))))'

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from ._native import VERSION as __version__
 from .aio import Process, arun, create_sandboxed_exec
+from .completed import Completed
 from .diagnosis import Benchmark, Doctor, bench, doctor
 from .errors import (
     HostLost,
@@ -31,7 +32,6 @@ from .errors import (
 )
 from .module import Instance, Module, uses_memory
 from .policy import Policy
-from .completed import Completed
 from .popen import DEVNULL, PIPE, STDOUT, Popen
 from .process import run
 from .report import Enforcement, Report, Usage, Verdict
@@ -120,7 +120,9 @@ _LAZY = {
     "WorkerLost": "executor",
     "sandboxed": "decorator",
 }
-_LAZY.update({name: "session" for name in ("Failure", "FileRefused", "Result", "Session", "SessionLost")})
+_LAZY.update(
+    {name: "session" for name in ("Failure", "FileRefused", "Result", "Session", "SessionLost")}
+)
 
 
 def __getattr__(name: str) -> Any:

@@ -11,13 +11,19 @@ class _Computed(Exception):
     """An argument has to be computed, perhaps by a function that is not trusted."""
 
 
-def call_of(task: Any, data: Mapping[Any, Any]) -> Tuple[Callable[..., Any], Tuple[Any, ...], Dict[str, Any]]:
+def call_of(
+    task: Any, data: Mapping[Any, Any]
+) -> Tuple[Callable[..., Any], Tuple[Any, ...], Dict[str, Any]]:
     """The function of a task with its arguments, where these are data; so the sandbox need not import
     Dask, which takes longer than to start Python. Any other task goes in as it is."""
     if type(task) is spec.Task:
         try:
             args = tuple(_value(argument, data) for argument in task.args)
-            return task.func, args, {name: _value(argument, data) for name, argument in task.kwargs.items()}
+            return (
+                task.func,
+                args,
+                {name: _value(argument, data) for name, argument in task.kwargs.items()},
+            )
         except _Computed:
             pass
     return task, (data,), {}

@@ -10,8 +10,8 @@ from subprocess import PIPE
 from typing import TYPE_CHECKING, Any, Callable, List, Mapping, Optional, Tuple, Union, overload
 
 from . import _native
-from .policy import Policy, policy_of, with_keywords
 from .completed import Completed, Text, concluded, descriptor
+from .policy import Policy, policy_of, with_keywords
 from .popen import Popen
 from .report import Report, Verdict
 from .sandbox import Sandbox, sandbox_for, words
@@ -262,7 +262,11 @@ async def create_sandboxed_exec(
         return StreamWriter(transport, protocol, None, loop)
 
     try:
-        ends = await writer(process.stdin), await reader(process.stdout), await reader(process.stderr)
+        ends = (
+            await writer(process.stdin),
+            await reader(process.stdout),
+            await reader(process.stderr),
+        )
     except BaseException:
         process.kill()
         raise

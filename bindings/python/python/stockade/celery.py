@@ -22,16 +22,34 @@ import threading
 from typing import Any, Callable, ClassVar, Dict, Mapping, Type
 
 from ._engines import OPTIONS, check, missing
-from ._remote.portable import CallTimeout, LimitReached, RemoteError, ResultError, WorkerLost, portable
+from ._remote.portable import (
+    CallTimeout,
+    LimitReached,
+    RemoteError,
+    ResultError,
+    WorkerLost,
+    portable,
+)
 from .errors import SandboxError
 from .executor import SandboxExecutor
 
 try:
-    from celery import Task, signals  # type: ignore[import-not-found, import-untyped, unused-ignore]
+    from celery import (  # type: ignore[import-not-found, import-untyped, unused-ignore]
+        Task,
+        signals,
+    )
 except ImportError as error:
     raise missing("celery", "celery 5.4 or later", error) from error
 
-__all__ = ["CallTimeout", "LimitReached", "RemoteError", "ResultError", "SandboxTask", "WorkerLost", "close"]
+__all__ = [
+    "CallTimeout",
+    "LimitReached",
+    "RemoteError",
+    "ResultError",
+    "SandboxTask",
+    "WorkerLost",
+    "close",
+]
 
 
 class SandboxTask(Task):  # type: ignore[misc, unused-ignore]
@@ -77,7 +95,9 @@ class SandboxTask(Task):  # type: ignore[misc, unused-ignore]
         if body is None:
             return
         if not isinstance(body, staticmethod):
-            raise TypeError("a task in a sandbox has no `self`: no bind=True, and `run` is a static method")
+            raise TypeError(
+                "a task in a sandbox has no `self`: no bind=True, and `run` is a static method"
+            )
         function = body.__func__
         cls.local = body  # type: ignore[assignment]
 

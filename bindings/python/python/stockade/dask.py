@@ -25,7 +25,11 @@ from ._engines import check, missing
 from .executor import SandboxExecutor, SandboxFuture
 
 try:
-    from distributed import Reschedule, Worker, WorkerPlugin  # type: ignore[import-not-found, unused-ignore]
+    from distributed import (  # type: ignore[import-not-found, unused-ignore]
+        Reschedule,
+        Worker,
+        WorkerPlugin,
+    )
     from distributed.worker import _run_task_simple  # type: ignore[import-not-found, unused-ignore]
 
     from ._dask_tasks import blocking, call_of
@@ -83,7 +87,10 @@ class SandboxPlugin(WorkerPlugin):  # type: ignore[misc, unused-ignore]
     def transition(self, key: Any, start: str, finish: str, **_: Any) -> None:
         """Dask calls this when the state of a task changes."""
         task = self._worker.state.tasks.get(key)
-        if task is None or (task.annotations or {}).get("executor", "default") != self._executor_name:
+        if (
+            task is None
+            or (task.annotations or {}).get("executor", "default") != self._executor_name
+        ):
             return
         if task.run_spec is not None and task.run_spec.is_coro:
             # Workers run coroutines in their own event loop, whatever the executor.
@@ -134,4 +141,6 @@ class _TaskExecutor(Executor):
 
 class _NoExecutor(Executor):
     def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
-        raise RuntimeError("this worker has no sandboxes: its plugin was removed, or could not start")
+        raise RuntimeError(
+            "this worker has no sandboxes: its plugin was removed, or could not start"
+        )

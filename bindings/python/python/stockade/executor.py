@@ -244,7 +244,9 @@ class SandboxExecutor(Executor):
             if self._closed
             else f"{self._pool.waiting()} waiting"
         )
-        return f"<SandboxExecutor max_workers={self._max_workers} returns={self._returns!r}: {state}>"
+        return (
+            f"<SandboxExecutor max_workers={self._max_workers} returns={self._returns!r}: {state}>"
+        )
 
     def __reduce__(self) -> Any:
         raise TypeError(

@@ -27,8 +27,8 @@ from .sandbox import Prepared, Sandbox, sandbox_for
 if TYPE_CHECKING:
     from typing_extensions import Unpack
 
-    from .keywords import AnyResult, Buffer, BytesResult, LimitKeywords, TextResult
     from .completed import Completed
+    from .keywords import AnyResult, Buffer, BytesResult, LimitKeywords, TextResult
 
 __all__ = ["Instance", "Module", "uses_memory"]
 

@@ -7,7 +7,18 @@ import json
 import os
 from datetime import timedelta
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any, Callable, Dict, List, Mapping, Optional, Tuple, TypeVar, Union
+from typing import (
+    TYPE_CHECKING,
+    Any,
+    Callable,
+    Dict,
+    List,
+    Mapping,
+    Optional,
+    Tuple,
+    TypeVar,
+    Union,
+)
 
 from . import _native
 from .errors import InvalidPolicy
@@ -238,7 +249,9 @@ def _checked(data: Mapping[str, Any]) -> _native.Policy:
     try:
         text = json.dumps(data, allow_nan=False)
     except (TypeError, ValueError) as error:
-        raise InvalidPolicy(f"a policy is made of text, numbers, lists and mappings: {error}") from None
+        raise InvalidPolicy(
+            f"a policy is made of text, numbers, lists and mappings: {error}"
+        ) from None
     return _native.Policy.of_data(text)
 
 

@@ -25,7 +25,6 @@ from typing import (
     overload,
 )
 
-from . import _native
 from .completed import Text, descriptor
 from .errors import SandboxError
 from .policy import Policy, policy_of

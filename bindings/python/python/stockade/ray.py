@@ -11,7 +11,18 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from typing import TYPE_CHECKING, Any, Callable, Deque, Dict, Iterable, Iterator, List, Mapping, Optional
+from typing import (
+    TYPE_CHECKING,
+    Any,
+    Callable,
+    Deque,
+    Dict,
+    Iterable,
+    Iterator,
+    List,
+    Mapping,
+    Optional,
+)
 
 from ._engines import check, missing
 from .executor import SandboxExecutor
@@ -46,12 +57,19 @@ class SandboxPool:
     TypeError: a policy has no keyword 'memroy'; did you mean 'memory'?
     """
 
-    def __init__(self, size: int, *, actor: Optional[Mapping[str, Any]] = None, **options: Any) -> None:
+    def __init__(
+        self, size: int, *, actor: Optional[Mapping[str, Any]] = None, **options: Any
+    ) -> None:
         if size < 1:
             raise ValueError("a pool has at least one actor")
         check(options)
         options = {"max_workers": 1, **options}
-        chosen = {"num_cpus": 1, "max_restarts": -1, "max_concurrency": options["max_workers"], **(actor or {})}
+        chosen = {
+            "num_cpus": 1,
+            "max_restarts": -1,
+            "max_concurrency": options["max_workers"],
+            **(actor or {}),
+        }
         made = ray.remote(_Runner).options(**chosen)
         self._size = size * options["max_workers"]
         self._calls: Dict[Any, List[Any]] = {made.remote(options): [] for _ in range(size)}
@@ -65,7 +83,9 @@ class SandboxPool:
             raise RuntimeError("the pool is closed")
         for actor, calls in self._calls.items():
             if calls:
-                self._calls[actor] = ray.wait(calls, num_returns=len(calls), timeout=0, fetch_local=False)[1]
+                self._calls[actor] = ray.wait(
+                    calls, num_returns=len(calls), timeout=0, fetch_local=False
+                )[1]
         actor = min(self._calls, key=lambda one: len(self._calls[one]))
         reference = actor.run.remote(function, *args, **kwargs)
         self._calls[actor].append(reference)

@@ -62,7 +62,11 @@ class Result:
         parts = [str(self.error) if self.error else "ok"]
         if self.repr is not None:
             parts.append(f"repr={_short(self.repr)}")
-        parts += [f"{name}={_short(text)}" for name, text in (("stdout", self.stdout), ("stderr", self.stderr)) if text]
+        parts += [
+            f"{name}={_short(text)}"
+            for name, text in (("stdout", self.stdout), ("stderr", self.stderr))
+            if text
+        ]
         return f"<Result {' '.join(parts)} {self.wall_ns / 1e6:.1f} ms>"
 
     def _repr_html_(self) -> str:
@@ -70,9 +74,13 @@ class Result:
         if self.error is not None:
             texts.append(("error", self.error.traceback or str(self.error)))
         shown = "".join(
-            f'<pre class="stockade-{name}">{html.escape(text)}</pre>' for name, text in texts if text
+            f'<pre class="stockade-{name}">{html.escape(text)}</pre>'
+            for name, text in texts
+            if text
         )
-        return f'<div class="stockade-result">{shown}<small>{self.wall_ns / 1e6:.1f} ms</small></div>'
+        return (
+            f'<div class="stockade-result">{shown}<small>{self.wall_ns / 1e6:.1f} ms</small></div>'
+        )
 
 
 class SessionLost(SandboxError):
@@ -85,7 +93,9 @@ class SessionLost(SandboxError):
     kind = "session_lost"
     hint = "reset() starts a new interpreter in a new sandbox"
 
-    def __init__(self, message: str, report: Any = None, stdout: str = "", stderr: str = "") -> None:
+    def __init__(
+        self, message: str, report: Any = None, stdout: str = "", stderr: str = ""
+    ) -> None:
         super().__init__(message)
         self.report = report
         self.stdout = stdout

@@ -26,9 +26,21 @@ from .report import Enforcement
 if TYPE_CHECKING:
     from typing_extensions import Unpack
 
-    from .keywords import AnyPipes, AnyResult, AnyRun, Args, Buffer, BytesPipes, BytesResult
-    from .keywords import BytesRun, LimitKeywords, TextPipes, TextResult, TextRun
     from .completed import Completed
+    from .keywords import (
+        AnyPipes,
+        AnyResult,
+        AnyRun,
+        Args,
+        Buffer,
+        BytesPipes,
+        BytesResult,
+        BytesRun,
+        LimitKeywords,
+        TextPipes,
+        TextResult,
+        TextRun,
+    )
     from .popen import Popen
 
 __all__ = ["Plan", "Prepared", "Sandbox", "prepare"]
@@ -211,9 +223,7 @@ class Prepared:
         self._native.warm(count)
 
     @overload
-    def run(
-        self, input: Optional[str] = ..., **how: Unpack[TextResult]
-    ) -> Completed[str]: ...
+    def run(self, input: Optional[str] = ..., **how: Unpack[TextResult]) -> Completed[str]: ...
     @overload
     def run(
         self, input: Optional[Buffer] = ..., **how: Unpack[BytesResult]

@@ -98,10 +98,14 @@ class Session:
         **policy_keywords: Any,
     ) -> None:
         if output_overflow not in ("stop", "truncate"):
-            raise ValueError(f"output_overflow={output_overflow!r} is neither 'stop' nor 'truncate'")
+            raise ValueError(
+                f"output_overflow={output_overflow!r} is neither 'stop' nor 'truncate'"
+            )
         usual = CallLimits(None, duration(grace) or 0.0, None, output_overflow == "truncate")
         self._limits = usual.changed(timeout, output)
-        self._tools = Toolbox(tools or {}, ToolLimits(tool_calls, size(tool_bytes, "tool_bytes"), tool_rate))
+        self._tools = Toolbox(
+            tools or {}, ToolLimits(tool_calls, size(tool_bytes, "tool_bytes"), tool_rate)
+        )
         put = {Files.name(name): bytes(data) for name, data in (files or {}).items()}
         setting = Setting(policy, policy_keywords, list(preload), self._tools)
         self._keeper = Keeper(setting, put, spare)
@@ -147,7 +151,9 @@ class Session:
         listeners: Tuple[Listener, Listener],
         request: Request,
     ) -> Result:
-        stream = Stream(self._keeper, self._tools, code, self._limits.changed(timeout, output), request)
+        stream = Stream(
+            self._keeper, self._tools, code, self._limits.changed(timeout, output), request
+        )
         if listeners == (None, None):
             with contextlib.closing(stream.events()) as events:
                 for _ in events:
@@ -163,7 +169,9 @@ class Session:
             raise RemoteError(result.error.type, result.error.message, result.error.traceback)
         return result
 
-    def stream(self, code: str, *, timeout: Optional[Duration] = UNSET, output: Optional[Size] = UNSET) -> Stream:
+    def stream(
+        self, code: str, *, timeout: Optional[Duration] = UNSET, output: Optional[Size] = UNSET
+    ) -> Stream:
         """Run ``code`` and iterate over what it prints, as pairs of "stdout" or "stderr" and text.
 
         Leaving the iteration early interrupts the code. The code starts with the iteration.
@@ -173,7 +181,9 @@ class Session:
         ...     print([text for _, text in stream], stream.result.ok)
         ['0\\n', '1\\n'] True
         """
-        return Stream(self._keeper, self._tools, code, self._limits.changed(timeout, output), Request())
+        return Stream(
+            self._keeper, self._tools, code, self._limits.changed(timeout, output), Request()
+        )
 
     async def arun(
         self,
@@ -191,7 +201,9 @@ class Session:
         within the grace, the sandbox is killed.
         """
         request = Request()
-        work = functools.partial(self._run, code, timeout, output, check, (on_stdout, on_stderr), request)
+        work = functools.partial(
+            self._run, code, timeout, output, check, (on_stdout, on_stderr), request
+        )
         future = asyncio.get_running_loop().run_in_executor(None, work)
         try:
             return await asyncio.shield(future)
@@ -297,7 +309,15 @@ class Session:
 
     def __repr__(self) -> str:
         keeper, limits = self._keeper, self._limits
-        state = "closed" if keeper.closed else "lost" if not keeper.alive else "running" if keeper.request else "idle"
+        state = (
+            "closed"
+            if keeper.closed
+            else "lost"
+            if not keeper.alive
+            else "running"
+            if keeper.request
+            else "idle"
+        )
         return f"<Session {state} timeout={limits.timeout} output={limits.output}>"
 
     def __reduce__(self) -> Any:

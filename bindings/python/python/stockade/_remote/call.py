@@ -51,7 +51,9 @@ class CallLimits:
         if timeout is UNSET and output is UNSET:
             return self
         seconds = self.timeout if timeout is UNSET else duration(timeout)
-        most = self.output if output is UNSET else None if output is None else size(output, "output")
+        most = (
+            self.output if output is UNSET else None if output is None else size(output, "output")
+        )
         return CallLimits(seconds, self.grace, most, self.truncate)
 
     @property
@@ -132,7 +134,9 @@ class Call:
 
     def _obey(self) -> None:
         if not self._talk.mine:
-            raise HostLost("the call belongs to the process that made it, and this is a child of that")
+            raise HostLost(
+                "the call belongs to the process that made it, and this is a child of that"
+            )
         if self._request.interrupt:
             self._request.interrupt = False
             self._interrupt()
@@ -145,7 +149,9 @@ class Call:
         self._interrupt()
 
     def _interrupt(self) -> None:
-        self._talk.feed.say({"op": "interrupt", "id": self._ident}, deadline=time.monotonic() + self._limits.grace)
+        self._talk.feed.say(
+            {"op": "interrupt", "id": self._ident}, deadline=time.monotonic() + self._limits.grace
+        )
 
     def _send(self, header: Any, body: bytes) -> None:
         self._talk.feed.say(header, body, deadline=self._deadline)
@@ -214,9 +220,13 @@ class Call:
         name, message, traceback = ("", "", "") if found is None else failure_texts(found)
         limit = self._limit()
         if limit == "timeout":
-            return Failure("TimeoutError", f"it took more than {self._limits.timeout:g} s", traceback)
+            return Failure(
+                "TimeoutError", f"it took more than {self._limits.timeout:g} s", traceback
+            )
         if limit == "output":
-            return Failure("OutputLimit", f"it printed more than {self._limits.output} bytes", traceback)
+            return Failure(
+                "OutputLimit", f"it printed more than {self._limits.output} bytes", traceback
+            )
         return None if found is None else Failure(name, message, traceback)
 
     def _lost(self, error: ChannelError) -> Lost:
@@ -225,9 +235,15 @@ class Call:
         self._over = True
         self._errors()
         if isinstance(error, DeadlinePassed):
-            asked = {"timeout": f"took more than {self._limits.timeout or 0:g} s", "output": "printed too much"}
+            asked = {
+                "timeout": f"took more than {self._limits.timeout or 0:g} s",
+                "output": "printed too much",
+            }
             what = asked.get(self._stopped or "", "was to stop")
-            return Lost(f"the code {what} and went on for {self._limits.grace:g} s when it was interrupted", report)
+            return Lost(
+                f"the code {what} and went on for {self._limits.grace:g} s when it was interrupted",
+                report,
+            )
         if isinstance(error, Malformed):
             return Lost(f"the interpreter broke the protocol: {error}", report)
         return Lost(f"the interpreter ended: {getattr(report, 'verdict', None)}", report)

@@ -174,7 +174,9 @@ class Channel:
 def decode_header(data: Union[bytes, bytearray]) -> Dict[str, Any]:
     """The JSON object in ``data``, or `Malformed`."""
     try:
-        header = json.loads(data.decode("utf-8"), parse_int=_small_integer, parse_constant=_no_constant)
+        header = json.loads(
+            data.decode("utf-8"), parse_int=_small_integer, parse_constant=_no_constant
+        )
     except (ValueError, RecursionError) as error:
         raise Malformed("a header that is no JSON") from error
     if type(header) is not dict:

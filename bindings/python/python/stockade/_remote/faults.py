@@ -57,7 +57,9 @@ class ResultError(SandboxError, TypeError):
     ``type_name`` names the type that does not fit, where the guest said it; ``hint`` what to do.
     """
 
-    def __init__(self, message: str, type_name: Optional[str] = None, hint: Optional[str] = None) -> None:
+    def __init__(
+        self, message: str, type_name: Optional[str] = None, hint: Optional[str] = None
+    ) -> None:
         super().__init__(message)
         self.message = message
         self.type_name = type_name

@@ -81,7 +81,12 @@ class Files:
         if type(item) is not list or len(item) != 2:
             raise Malformed("an entry of a list of files that is none")
         name, size = item
-        if type(size) is not int or not 0 <= size < 1 << 63 or type(name) is not str or not name.isprintable():
+        if (
+            type(size) is not int
+            or not 0 <= size < 1 << 63
+            or type(name) is not str
+            or not name.isprintable()
+        ):
             raise Malformed("an entry of a list of files that is none")
         with contextlib.suppress(FileRefused):
             if cls.name(name) == name:
@@ -110,7 +115,11 @@ class Files:
         name = path[len(WORK) + 1 :] if path.startswith(WORK + "/") else path
         parts: List[str] = name.split("/")
         try:
-            fits = len(name.encode()) <= _NAME and len(parts) <= _DEPTH and all(len(part.encode()) <= _PART for part in parts)
+            fits = (
+                len(name.encode()) <= _NAME
+                and len(parts) <= _DEPTH
+                and all(len(part.encode()) <= _PART for part in parts)
+            )
         except UnicodeEncodeError:
             fits = False
         if not fits or "\0" in name or any(part in ("", ".", "..") for part in parts):

@@ -79,7 +79,9 @@ class Interpreter:
         return cls(
             executable=executable,
             paths=tuple(
-                dict.fromkeys(path for path in paths if _within(path, visible) and os.path.exists(path))
+                dict.fromkeys(
+                    path for path in paths if _within(path, visible) and os.path.exists(path)
+                )
             ),
             mounts=tuple({"bind": path, "target": path, "access": "ro"} for path in bound),
             environment=_environment(library),
@@ -117,7 +119,9 @@ class Interpreter:
 
     def sees(self, path: str) -> bool:
         """Whether a file of the host can be read inside, at the same path."""
-        return _within(os.path.realpath(path), (*_SYSTEM, *(mount["target"] for mount in self.mounts)))
+        return _within(
+            os.path.realpath(path), (*_SYSTEM, *(mount["target"] for mount in self.mounts))
+        )
 
     def imports(self, module: ModuleType) -> bool:
         """Whether an import inside gives the module that is loaded here."""
@@ -131,7 +135,8 @@ class Interpreter:
         if places:
             return all(self.sees(place) for place in places)
         return (
-            top.__name__ in sys.builtin_module_names or getattr(top.__spec__, "origin", None) == "frozen"
+            top.__name__ in sys.builtin_module_names
+            or getattr(top.__spec__, "origin", None) == "frozen"
         )
 
 
@@ -171,8 +176,12 @@ def _site_directories() -> List[str]:
     known = set(site.getsitepackages())
     if site.ENABLE_USER_SITE:
         known.add(site.getusersitepackages())
-    named = [path for path in sys.path if os.path.basename(path) in ("site-packages", "dist-packages")]
-    return [os.path.realpath(path) for path in dict.fromkeys([*named, *known]) if os.path.isdir(path)]
+    named = [
+        path for path in sys.path if os.path.basename(path) in ("site-packages", "dist-packages")
+    ]
+    return [
+        os.path.realpath(path) for path in dict.fromkeys([*named, *known]) if os.path.isdir(path)
+    ]
 
 
 def _virtual_environment() -> List[str]:

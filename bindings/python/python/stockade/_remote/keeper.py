@@ -50,7 +50,9 @@ class Keeper:
     def own(self) -> None:
         """Raise `HostLost` in a child of the process that made it."""
         if not self.mine:
-            raise HostLost("the session belongs to the process that made it, and this is a child of that")
+            raise HostLost(
+                "the session belongs to the process that made it, and this is a child of that"
+            )
 
     @contextlib.contextmanager
     def hold(self) -> Iterator[None]:
@@ -155,7 +157,11 @@ class Keeper:
             died = isinstance(error, ChannelClosed)
             report = talk.end(kill=not died)
             stderr = talk.printed().decode("utf-8", "replace")
-            reason = f"the interpreter ended: {getattr(report, 'verdict', None)}" if died else f"it was killed: {error}"
+            reason = (
+                f"the interpreter ended: {getattr(report, 'verdict', None)}"
+                if died
+                else f"it was killed: {error}"
+            )
             why = self.lose(reason, report)
             raise SessionLost(f"{why}\n{stderr}".rstrip(), report, stderr=stderr) from None
         except (SandboxError, TypeError, ValueError):

@@ -38,10 +38,14 @@ class Packer:
         try:
             import cloudpickle  # type: ignore[import-untyped, unused-ignore]
         except ImportError as error:
-            message = "functions are sent to sandboxes by `cloudpickle`: pip install stockade[executor]"
+            message = (
+                "functions are sent to sandboxes by `cloudpickle`: pip install stockade[executor]"
+            )
             raise ImportError(message, name="cloudpickle") from error
         if not interpreter.imports(cloudpickle):
-            raise ImportError("the sandbox does not see `cloudpickle`; name its directory in `paths`")
+            raise ImportError(
+                "the sandbox does not see `cloudpickle`; name its directory in `paths`"
+            )
         self._interpreter = interpreter
         self._limit = limit
         self._by_value: Set[str] = set()

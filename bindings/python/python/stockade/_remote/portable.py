@@ -13,7 +13,9 @@ class Portable(SandboxError):
     """An error that is made again by calling its class with its ``args``, which JSON can hold."""
 
     def __init__(self, *args: Any) -> None:
-        super().__init__(*(_restored(**value) if isinstance(value, dict) else value for value in args))
+        super().__init__(
+            *(_restored(**value) if isinstance(value, dict) else value for value in args)
+        )
         self._text = super().__str__()
         self.args: Tuple[Any, ...] = tuple(_plain(value) for value in args)
 

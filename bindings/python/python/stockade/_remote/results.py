@@ -25,7 +25,9 @@ def check_format(returns: str) -> None:
         raise ValueError(f"returns={returns!r} is none of {', '.join(FORMATS)}")
     package = _PACKAGES.get(returns)
     if package is not None and importlib.util.find_spec(package) is None:
-        raise ImportError(f"returns={returns!r} needs `{package}`, which is not installed", name=package)
+        raise ImportError(
+            f"returns={returns!r} needs `{package}`, which is not installed", name=package
+        )
 
 
 def decode(returns: str, frame: Frame) -> Any:
@@ -71,7 +73,11 @@ def _numpy(frame: Frame) -> Any:
     shape, scalar = frame.header.get("shape"), frame.header.get("scalar")
     if not _DTYPE.fullmatch(kind) or order not in ("C", "F") or type(scalar) is not bool:
         raise Malformed("an array of a kind that is not taken")
-    if type(shape) is not list or len(shape) > 32 or not all(type(n) is int and n >= 0 for n in shape):
+    if (
+        type(shape) is not list
+        or len(shape) > 32
+        or not all(type(n) is int and n >= 0 for n in shape)
+    ):
         raise Malformed("an array without a shape")
     dtype = numpy.dtype(kind)
     count = 1

@@ -20,7 +20,9 @@ _OWN = ("cwd", "output")
 class Setting:
     """The program, its policy and its first message; ``launch`` does not wait for the interpreter."""
 
-    def __init__(self, policy: Any, keywords: Mapping[str, Any], preload: List[str], tools: Toolbox) -> None:
+    def __init__(
+        self, policy: Any, keywords: Mapping[str, Any], preload: List[str], tools: Toolbox
+    ) -> None:
         own = [name for name in _OWN if name in keywords]
         if own:
             raise TypeError(f"`{own[0]}` is the session's own, and cannot be set")
@@ -46,7 +48,9 @@ class Setting:
         frame = talk.ask({}, b"", most=0, deadline=deadline)
         error = frame.header.get("error")
         if frame.header.get("op") != "ready" or error is not None:
-            raise RemoteError(*failure_texts(error or ["RuntimeError", "the interpreter did not get ready", ""]))
+            raise RemoteError(
+                *failure_texts(error or ["RuntimeError", "the interpreter did not get ready", ""])
+            )
 
 
 def _room(policy: Any, keywords: Mapping[str, Any], python: Interpreter) -> Policy:

@@ -18,7 +18,9 @@ _STREAMS = {1: "stdout", 2: "stderr"}
 class Stream:
     """What a call prints, as it comes; ``result`` is there afterwards."""
 
-    def __init__(self, keeper: Keeper, tools: Toolbox, code: str, limits: CallLimits, request: Request) -> None:
+    def __init__(
+        self, keeper: Keeper, tools: Toolbox, code: str, limits: CallLimits, request: Request
+    ) -> None:
         if not isinstance(code, str):
             raise TypeError(f"code is a str, and not {type(code).__name__}")
         self._keeper, self._tools, self._limits, self._request = keeper, tools, limits, request

@@ -32,7 +32,13 @@ class Feed(Channel):
         self.unsent = False
         """Whether a frame was begun and not finished, after which nothing more can be said."""
 
-    def say(self, header: Mapping[str, Any], body: Union[bytes, memoryview] = b"", *, deadline: Optional[float]) -> None:
+    def say(
+        self,
+        header: Mapping[str, Any],
+        body: Union[bytes, memoryview] = b"",
+        *,
+        deadline: Optional[float],
+    ) -> None:
         """Send one frame, and know it if that is broken off."""
         self.unsent = True
         self.send(header, body, deadline=deadline)
@@ -61,7 +67,9 @@ class Feed(Channel):
             return None
         head, body = _LENGTHS.unpack_from(data)
         if head > self.header_limit or body > self.body_limit:
-            raise Malformed(f"a frame of {head} and {body} bytes; at most {self.header_limit} and {self.body_limit} are allowed")
+            raise Malformed(
+                f"a frame of {head} and {body} bytes; at most {self.header_limit} and {self.body_limit} are allowed"
+            )
         start = _LENGTHS.size + head
         if len(data) < start + body:
             return None
@@ -79,7 +87,9 @@ class Talk:
     """A sandbox with the interpreter in it, from its start to its end."""
 
     def __init__(self, prepared: Any, program: bytes, request: Mapping[str, Any]) -> None:
-        process = prepared.popen(stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, bufsize=0)
+        process = prepared.popen(
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, bufsize=0
+        )
         self._process: Any = process
         self.report: Any = None
         self.feed = Feed(process.stdout.fileno(), process.stdin.fileno())
@@ -104,7 +114,14 @@ class Talk:
             self.close()
             raise
 
-    def ask(self, header: Mapping[str, Any], body: Union[bytes, memoryview], *, most: int, deadline: Optional[float]) -> Frame:
+    def ask(
+        self,
+        header: Mapping[str, Any],
+        body: Union[bytes, memoryview],
+        *,
+        most: int,
+        deadline: Optional[float],
+    ) -> Frame:
         """Send a request, and receive its one answer, whose body has at most ``most`` bytes.
 
         What is printed meanwhile is dropped. Raises what `Channel.receive` does.

@@ -41,7 +41,10 @@ class Toolbox:
 
     def described(self) -> List[List[str]]:
         """Names and documentation."""
-        return [[name, (inspect.getdoc(tool) or "")[:_DOCUMENTATION]] for name, tool in self._tools.items()]
+        return [
+            [name, (inspect.getdoc(tool) or "")[:_DOCUMENTATION]]
+            for name, tool in self._tools.items()
+        ]
 
     def begin(self) -> None:
         """A run starts: its calls are counted anew."""
@@ -58,11 +61,16 @@ class Toolbox:
             return False, f"{name}: {refusal}".encode("utf-8", "replace")
         args, kwargs = _arguments(body)
         try:
-            result = json.dumps(self._tools[name](*args, **kwargs), ensure_ascii=False).encode("utf-8", "replace")
+            result = json.dumps(self._tools[name](*args, **kwargs), ensure_ascii=False).encode(
+                "utf-8", "replace"
+            )
         except Exception as error:
             return False, _text(error)
         if len(result) > self.limits.size:
-            return False, f"{name}: a result of {len(result)} bytes; at most {self.limits.size} are allowed".encode()
+            return (
+                False,
+                f"{name}: a result of {len(result)} bytes; at most {self.limits.size} are allowed".encode(),
+            )
         return True, result
 
     def _refusal(self, name: str, size: int) -> str:

@@ -127,7 +127,12 @@ class Worker:
         self.output = ""
         deadline = None if call.timeout is None else time.monotonic() + call.timeout
         mark = os.urandom(16).hex()
-        header = {"id": self.calls, "returns": call.returns, "limit": call.result_limit, "mark": mark}
+        header = {
+            "id": self.calls,
+            "returns": call.returns,
+            "limit": call.result_limit,
+            "mark": mark,
+        }
         self._channel.body_limit = call.result_limit
         try:
             self._channel.send(header, call.payload, deadline=deadline, watch=self._watch)
@@ -172,7 +177,9 @@ class Worker:
         name = plain(frame.text("type", 200))
         hint = None
         if name == "ModuleNotFoundError" and frame.header.get("phase") != "call":
-            hint = "the sandbox sees installed packages only; name the module's directory in `paths`"
+            hint = (
+                "the sandbox sees installed packages only; name the module's directory in `paths`"
+            )
         message, trace = frame.text("message", 8192), frame.text("traceback", 32768)
         return RemoteError(name, plain(message), plain(trace), self.output, hint)
 

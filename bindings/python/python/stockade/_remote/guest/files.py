@@ -12,7 +12,7 @@ import os
 import stat
 
 TYPE_CHECKING = False
-if TYPE_CHECKING:   # `typing` itself takes a tenth of the time to start
+if TYPE_CHECKING:  # `typing` itself takes a tenth of the time to start
     from typing import Any, Callable, Dict, List, Tuple
 
     from .wire import Wire
@@ -21,8 +21,14 @@ PIECE = 64 * 1024
 FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 PLAIN = os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
 WORDS: Dict[int, str] = {
-    errno.ENOENT: "missing", errno.EACCES: "access", errno.EPERM: "access", errno.EISDIR: "folder",
-    errno.ENOTDIR: "folder", errno.ENOSPC: "space", errno.EFBIG: "space", errno.ENAMETOOLONG: "path",
+    errno.ENOENT: "missing",
+    errno.EACCES: "access",
+    errno.EPERM: "access",
+    errno.EISDIR: "folder",
+    errno.ENOTDIR: "folder",
+    errno.ENOSPC: "space",
+    errno.EFBIG: "space",
+    errno.ENAMETOOLONG: "path",
 }
 
 
@@ -36,7 +42,11 @@ def serve(work: str, wire: Wire, header: Dict[str, Any], size: int) -> Tuple[Dic
     try:
         body = REQUESTS[header["op"]](work, wire, header, left)
     except OSError as error:
-        answer = {"op": "fail", "why": WORDS.get(error.errno or 0, "io"), "text": os.strerror(error.errno or 0)}
+        answer = {
+            "op": "fail",
+            "why": WORDS.get(error.errno or 0, "io"),
+            "text": os.strerror(error.errno or 0),
+        }
     except Refused as error:
         answer = {"op": "fail", "why": error.args[0], "text": ""}
     while left[0]:
@@ -80,7 +90,7 @@ def regular(work: str, name: str, flags: int) -> int:
     except OSError as error:
         if is_link(last, at):
             raise Refused("link") from None
-        if error.errno == errno.ENXIO:      # a FIFO that nobody reads, or a socket
+        if error.errno == errno.ENXIO:  # a FIFO that nobody reads, or a socket
             raise Refused("special") from None
         raise
     finally:
@@ -99,7 +109,7 @@ def put(work: str, wire: Wire, header: Dict[str, Any], left: List[int]) -> bytes
         while left[0]:
             data = memoryview(piece(wire, left))
             while data:
-                data = data[os.write(fd, data):]
+                data = data[os.write(fd, data) :]
     finally:
         os.close(fd)
     return b""
@@ -140,4 +150,8 @@ def is_link(name: str, at: int) -> bool:
         return False
 
 
-REQUESTS: Dict[str, Callable[[str, Wire, Dict[str, Any], List[int]], bytes]] = {"put": put, "get": get, "files": listed}
+REQUESTS: Dict[str, Callable[[str, Wire, Dict[str, Any], List[int]], bytes]] = {
+    "put": put,
+    "get": get,
+    "files": listed,
+}

@@ -46,7 +46,9 @@ class Unfit(Exception):
 def name_of(kind: type) -> str:
     """A type's name as it is written in code: without ``builtins``."""
     module = kind.__module__
-    return kind.__qualname__ if module in ("builtins", "__main__") else f"{module}.{kind.__qualname__}"
+    return (
+        kind.__qualname__ if module in ("builtins", "__main__") else f"{module}.{kind.__qualname__}"
+    )
 
 
 def encode(returns: str, value: Any, limit: int) -> Encoded:
@@ -138,7 +140,9 @@ def _as_numpy(value: Any) -> Encoded:
     # Other subclasses hold more than their bytes say: a mask, a unit.
     if not scalar and type(value) not in (numpy.ndarray, numpy.memmap):
         raise Unfit(
-            name, f"a {name} is no numpy array", 'return numpy.asarray(...), or ask for returns="json"'
+            name,
+            f"a {name} is no numpy array",
+            'return numpy.asarray(...), or ask for returns="json"',
         )
     array = numpy.asarray(value)
     if not _DTYPE.fullmatch(array.dtype.str):

@@ -34,11 +34,11 @@ if TYPE_CHECKING:
 host: Host
 wire: Wire
 
-TEXT = 32 * 1024        # characters of a repr, a message, a traceback
-PIECE = 64 * 1024       # bytes of output in one frame
-DEPTH = 64              # of a value that is handed over
-KEPT = 256              # calls whose source is at hand for tracebacks
-F_SETPIPE_SZ = 1031     # which `fcntl` knows since 3.10
+TEXT = 32 * 1024  # characters of a repr, a message, a traceback
+PIECE = 64 * 1024  # bytes of output in one frame
+DEPTH = 64  # of a value that is handed over
+KEPT = 256  # calls whose source is at hand for tracebacks
+F_SETPIPE_SZ = 1031  # which `fcntl` knows since 3.10
 STREAM = {number: b'{"op":"out","fd":%d}' % number for number in (1, 2)}
 
 
@@ -60,7 +60,7 @@ class Stream(io.RawIOBase):
             return os.write(self.number, data)
         host.forward()
         for start in range(0, len(data), PIECE):
-            wire.send(STREAM[self.number], data[start:start + PIECE])
+            wire.send(STREAM[self.number], data[start : start + PIECE])
         return len(data)
 
 
@@ -99,7 +99,7 @@ def plain(value: Any, most: int) -> bool:
 
 
 def cut(text: str) -> str:
-    return text if len(text) <= TEXT else text[:TEXT - 1] + "\u2026"
+    return text if len(text) <= TEXT else text[: TEXT - 1] + "\u2026"
 
 
 class Host:
@@ -137,7 +137,7 @@ class Host:
         self.out = [stream(1, "stdout"), stream(2, "stderr")]
         self.tools = Tools(wire, request["tools"], request["tool_bytes"])
         self.main = types.ModuleType("__main__")
-        setattr(self.main, "__builtins__", builtins)
+        self.main.__builtins__ = builtins
         sys.modules["__main__"] = self.main
         self.scope = self.main.__dict__
         for name in self.tools.names:
@@ -217,6 +217,7 @@ class Host:
     def describe(self, error: BaseException, answer: Dict[str, Any]) -> None:
         """Puts the exception into the answer, without the frames of what runs it."""
         import traceback
+
         kind, trace = type(error), error.__traceback__
         while trace is not None and ours(trace):
             trace = trace.tb_next
@@ -234,14 +235,14 @@ class Host:
             message = ""
         text = "".join(traceback.format_exception(kind, error, trace))
         if len(text) > TEXT:
-            text = text[:TEXT // 2] + "\n\u2026\n" + text[-TEXT // 2 + 3:]
+            text = text[: TEXT // 2] + "\n\u2026\n" + text[-TEXT // 2 + 3 :]
         answer["error"] = [cut(name), cut(message), text]
 
     def flush(self) -> None:
         for index, (number, name) in enumerate(((1, "stdout"), (2, "stderr"))):
             try:
                 self.out[index].flush()
-            except ValueError:      # closed by who was given it
+            except ValueError:  # closed by who was given it
                 self.out[index] = stream(number, name)
         self.forward()
 
@@ -284,7 +285,7 @@ def piped(number: int) -> int:
     """Puts a pipe in the place of a descriptor, and gives its end to read from."""
     raw, write = os.pipe()
     try:
-        fcntl.fcntl(write, F_SETPIPE_SZ, 1 << 20)       # so that C code seldom waits
+        fcntl.fcntl(write, F_SETPIPE_SZ, 1 << 20)  # so that C code seldom waits
     except OSError:
         pass
     os.dup2(write, number)
@@ -299,8 +300,8 @@ def furnish(crash: int) -> None:
     builtins.quit = _sitebuiltins.Quitter("quit", "Ctrl-D (i.e. EOF)")
     builtins.help = _sitebuiltins._Helper()
     sys.stdin = open(0, encoding="utf-8", closefd=False)
-    setattr(sys, "__stdin__", sys.stdin)
-    faulthandler.enable(crash)      # what nobody is left to forward
+    sys.__stdin__ = sys.stdin
+    faulthandler.enable(crash)  # what nobody is left to forward
     # No lock of the thread that forwards is one that a child waits for.
     warnings.filterwarnings("ignore", ".*multi-threaded, use of fork", DeprecationWarning)
     os.register_at_fork(before=before_fork, after_in_child=after_fork)
@@ -322,8 +323,10 @@ def main() -> None:
             host.serve()
         except BaseException as error:
             if getattr(error, "errno", None) == errno.EBADF:
-                os._exit(1)     # the code closed the channel
+                os._exit(1)  # the code closed the channel
             # An interrupt that came between two lines of this file: its call still wants its end.
             wire.cuts.running = None
             if host.ident is not None:
-                host.end({"op": "end", "id": host.ident, "error": [type(error).__name__, "", ""]}, b"")
+                host.end(
+                    {"op": "end", "id": host.ident, "error": [type(error).__name__, "", ""]}, b""
+                )

@@ -31,7 +31,7 @@ class Tools:
         self.turn = threading.Lock()
         self.number = 0
         self.module = types.ModuleType("stockade_tools", "Functions of the host's.")
-        setattr(self.module, "ToolError", ToolError)
+        self.module.ToolError = ToolError
         ToolError.__module__ = "stockade_tools"
         sys.modules["stockade_tools"] = self.module
         for name, text in described:
@@ -41,15 +41,20 @@ class Tools:
     def make(self, name: str, text: str) -> Callable[..., Any]:
         def tool(*args: Any, **kwargs: Any) -> Any:
             return self.ask(name, args, kwargs)
+
         tool.__name__ = tool.__qualname__ = name
         tool.__module__ = "stockade_tools"
         tool.__doc__ = text
         return tool
 
     def ask(self, name: str, args: Tuple[Any, ...], kwargs: Dict[str, Any]) -> Any:
-        body = json.dumps({"args": args, "kwargs": kwargs}, ensure_ascii=False).encode("utf-8", "replace")
+        body = json.dumps({"args": args, "kwargs": kwargs}, ensure_ascii=False).encode(
+            "utf-8", "replace"
+        )
         if len(body) > self.limit:
-            raise ToolError("%s: arguments of %d bytes, at most %d are allowed" % (name, len(body), self.limit))
+            raise ToolError(
+                "%s: arguments of %d bytes, at most %d are allowed" % (name, len(body), self.limit)
+            )
         with self.turn:
             if self.cuts.running is None or not self.alive:
                 raise ToolError("%s: tools can be called while code of the session runs" % name)
@@ -65,7 +70,7 @@ class Tools:
         elif answer is None:
             raise KeyboardInterrupt
         else:
-            self.cuts.look()        # for what came between the answer and now
+            self.cuts.look()  # for what came between the answer and now
         if answer is None:
             raise ToolError("%s: interrupted" % name)
         if not answer[0]:

@@ -56,7 +56,7 @@ class Wire:
         data = memoryview(LENGTHS.pack(len(header), len(body)) + header + body)
         with self.cuts, self.lock:
             while data:
-                data = data[os.write(self.sink, data):]
+                data = data[os.write(self.sink, data) :]
 
 
 class Cuts:
@@ -65,8 +65,8 @@ class Cuts:
     def __init__(self, wire: Wire) -> None:
         self.wire = wire
         self.running: Optional[int] = None  # the call that may be interrupted
-        self.asking = False     # a tool's answer is waited for, so that who waits sees interrupts
-        self.forced = False     # and has seen one, in another thread
+        self.asking = False  # a tool's answer is waited for, so that who waits sees interrupts
+        self.forced = False  # and has seen one, in another thread
         self.shields = 0
         self.pending = False
         self.main = threading.get_ident()
