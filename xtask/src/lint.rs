@@ -1,7 +1,7 @@
 //! `cargo xtask lint`: formatting, clippy, documentation, tidy and licences.
 
 use crate::workspace::{self, Metadata};
-use crate::{Outcome, command, tidy};
+use crate::{Outcome, command, test, tidy};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -24,9 +24,29 @@ pub(crate) fn run() -> Outcome {
     let clippy = ["clippy", "--workspace", "--all-targets", "--locked", "--", "-D", "warnings"];
     command::run(&mut command::cargo(&clippy))?;
     clippy_images(&metadata.target_directory)?;
+    python(&metadata.target_directory)?;
     let doc = ["doc", "--workspace", "--no-deps", "--locked"];
     command::run(command::cargo(&doc).env("RUSTDOCFLAGS", "-D warnings"))?;
     deny(&metadata.target_directory)
+}
+
+/// The style of the Python package, where ruff can be had.
+fn python(target: &Path) -> Outcome {
+    let ruff = match test::python::tool(target, test::python::RUFF) {
+        Ok(ruff) => ruff,
+        Err(error) => {
+            println!("SKIP: ruff: {error}");
+            return Ok(());
+        }
+    };
+    let ruff = |arguments: &[&str]| {
+        let mut command = Command::new(&ruff);
+        command.args(arguments).current_dir(workspace::root().join(test::python::PACKAGE));
+        command.args(["--no-cache", "."]);
+        command
+    };
+    command::run(&mut ruff(&["format", "--check", "--quiet"]))?;
+    command::run(&mut ruff(&["check", "--quiet"]))
 }
 
 /// Clippy over the static programs, with the unsafe rules that the workspace lints set elsewhere.

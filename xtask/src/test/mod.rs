@@ -2,7 +2,7 @@
 
 pub(crate) mod build;
 mod programs;
-mod python;
+pub(crate) mod python;
 pub(crate) mod rootless;
 pub(crate) mod tally;
 #[cfg(test)]

@@ -12,9 +12,10 @@ use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-/// What builds wheels, of one version.
-const MATURIN: &str = "maturin==1.16.0";
-const PACKAGE: &str = "bindings/python";
+/// What builds wheels, and what knows their style, of one version each.
+const MATURIN: (&str, &str) = ("maturin", "1.16.0");
+pub(crate) const RUFF: (&str, &str) = ("ruff", "0.14.6");
+pub(crate) const PACKAGE: &str = "bindings/python";
 /// Where programs are looked for in the tests' environments.
 const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 /// What is tested with the other interpreters of this machine, oldest and newest: what needs no other
@@ -57,16 +58,8 @@ pub(super) fn run(metadata: &Metadata, expect: &str) -> Outcome<Vec<(&'static st
 
 /// Builds the wheel from the target directory of everything else.
 fn wheel(target: &Path) -> Outcome<PathBuf> {
-    let folder = target.join("python");
-    let tools = folder.join("tools");
-    let maturin = tools.join("bin/maturin");
-    let name = MATURIN.replace("==", " ");
-    let found = command::read(Command::new(&maturin).arg("--version")).ok();
-    if found.is_none_or(|version| version.trim() != name) {
-        venv(Path::new(host::PYTHON), &tools)?;
-        pip(&tools, &[MATURIN])?;
-    }
-    let wheels = folder.join("wheels");
+    let maturin = tool(target, MATURIN)?;
+    let wheels = target.join("python/wheels");
     let _ = fs::remove_dir_all(&wheels);
     let mut build = Command::new(&maturin);
     build
@@ -83,6 +76,19 @@ fn wheel(target: &Path) -> Outcome<PathBuf> {
     files
         .find(|file| file.extension().is_some_and(|end| end == "whl"))
         .ok_or_else(|| format!("maturin left no wheel in {}", wheels.display()))
+}
+
+/// A program of PyPI in this version, installed below the target directory if it is not there.
+pub(crate) fn tool(target: &Path, (name, version): (&str, &str)) -> Outcome<PathBuf> {
+    let tools = target.join("python").join(name);
+    let program = tools.join("bin").join(name);
+    let found = Command::new(&program).arg("--version").output().ok();
+    let found = found.map(|output| String::from_utf8_lossy(&output.stdout).trim().to_owned());
+    if found != Some(format!("{name} {version}")) {
+        venv(Path::new(host::PYTHON), &tools)?;
+        pip(&tools, &[&format!("{name}=={version}")])?;
+    }
+    Ok(program)
 }
 
 fn venv(python: &Path, folder: &Path) -> Outcome {
