@@ -29,6 +29,17 @@ const PORTABLE: [&str; 6] = [
     "test_fork.py",
 ];
 
+/// What is the same for every user, and need not be tested for another.
+const SAME: [&str; 7] = [
+    "test_celery.py",
+    "test_dask.py",
+    "test_docstrings.py",
+    "test_examples.py",
+    "test_notebook.py",
+    "test_ray.py",
+    "test_types.py",
+];
+
 /// Builds the wheel and runs the tests: as this user, with other interpreters, and without privileges.
 pub(super) fn run(metadata: &Metadata, expect: &str) -> Outcome<Vec<(&'static str, Tally)>> {
     let wheel = wheel(&metadata.target_directory)?;
@@ -51,7 +62,9 @@ pub(super) fn run(metadata: &Metadata, expect: &str) -> Outcome<Vec<(&'static st
             Ok(words) => rootless::without_cgroups(&words),
             Err(_) => host::features(Some(USER)),
         };
-        tiers.push(("py-rootless", suite.pytest(&python, &[], &expect, Some(USER))?));
+        let names = suite.names_but(&SAME)?;
+        let names: Vec<&str> = names.iter().map(String::as_str).collect();
+        tiers.push(("py-rootless", suite.pytest(&python, &names, &expect, Some(USER))?));
     }
     Ok(tiers)
 }
@@ -168,6 +181,17 @@ impl Suite<'_> {
         let wheel = format!("{}[executor]", self.wheel.display());
         pip(&folder, &[&[wheel.as_str()], needs].concat())?;
         Ok(folder.join("bin/python"))
+    }
+
+    /// The files of tests, without some.
+    fn names_but(&self, some: &[&str]) -> Outcome<Vec<String>> {
+        let folder = self.tests.join("tests");
+        let entries = fs::read_dir(&folder).map_err(|e| format!("{}: {e}", folder.display()))?;
+        let names = entries.filter_map(|entry| entry.ok()?.file_name().into_string().ok());
+        let wanted = |name: &String| name.starts_with("test_") && !some.contains(&name.as_str());
+        let mut names: Vec<String> = names.filter(wanted).collect();
+        names.sort();
+        Ok(names)
     }
 
     /// Runs tests, all if none are named, and counts.

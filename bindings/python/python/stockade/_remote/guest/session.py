@@ -137,7 +137,7 @@ class Host:
         self.out = [stream(1, "stdout"), stream(2, "stderr")]
         self.tools = Tools(wire, request["tools"], request["tool_bytes"])
         self.main = types.ModuleType("__main__")
-        self.main.__builtins__ = builtins
+        setattr(self.main, "__builtins__", builtins)
         sys.modules["__main__"] = self.main
         self.scope = self.main.__dict__
         for name in self.tools.names:
@@ -300,7 +300,7 @@ def furnish(crash: int) -> None:
     builtins.quit = _sitebuiltins.Quitter("quit", "Ctrl-D (i.e. EOF)")
     builtins.help = _sitebuiltins._Helper()
     sys.stdin = open(0, encoding="utf-8", closefd=False)
-    sys.__stdin__ = sys.stdin
+    setattr(sys, "__stdin__", sys.stdin)
     faulthandler.enable(crash)  # what nobody is left to forward
     # No lock of the thread that forwards is one that a child waits for.
     warnings.filterwarnings("ignore", ".*multi-threaded, use of fork", DeprecationWarning)

@@ -31,7 +31,7 @@ class Tools:
         self.turn = threading.Lock()
         self.number = 0
         self.module = types.ModuleType("stockade_tools", "Functions of the host's.")
-        self.module.ToolError = ToolError
+        setattr(self.module, "ToolError", ToolError)
         ToolError.__module__ = "stockade_tools"
         sys.modules["stockade_tools"] = self.module
         for name, text in described:
