@@ -168,7 +168,11 @@ const TOO_MUCH: u64 = 150;
 pub(super) const fn cpu_hog() -> Check {
     let story = "computes in more threads than there are processors";
     let check = limited(story, "CPU exhaustion", Control::Cpus, |arena| {
-        let bout = arena.bout().policy(|policy| policy.limits.cpus = Some(SHARE));
+        let bout = arena.bout().policy(|policy| {
+            policy.limits.cpus = Some(SHARE);
+            // With a twentieth of a processor, on a busy machine, its threads are long in coming.
+            policy.limits.wall_time = Duration::from_secs(20).into();
+        });
         bout.arg(LOOK.to_string()).arg(TOO_MUCH.to_string()).limited(Control::Cpus)
     });
     Check { long: true, ..check }
