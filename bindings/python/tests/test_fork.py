@@ -283,6 +283,8 @@ def test_forks_beside_threads_that_run_sandboxes_do_not_hang(run: Any) -> None:
         for thread in threads:
             thread.join()
     assert errors == []
+    # What is shared is there again, so that no later test is the one that makes it.
+    assert run(["true"]).returncode == 0 and stockade.Module(ADD).functions
 
 
 def work(number: int) -> Tuple[int, bytes, int]:
