@@ -7,6 +7,7 @@ use std::sync::mpsc::Sender;
 use std::thread;
 
 use pyo3::prelude::*;
+use rustix::event::{PollFd, PollFlags, poll};
 use rustix::fs::{FileType, fstat};
 use rustix::pipe::{PipeFlags, pipe_with};
 use stockade::{Execution, Input, Output, Stdio};
@@ -134,7 +135,7 @@ fn relay(mut from: Box<dyn Read + Send>, mut to: File) {
         match from.read(&mut buffer) {
             Ok(0) => return,
             Ok(count) => {
-                if to.write_all(&buffer[..count]).is_err() {
+                if write_all(&mut to, &buffer[..count]).is_err() {
                     return;
                 }
             }
@@ -142,6 +143,24 @@ fn relay(mut from: Box<dyn Read + Send>, mut to: File) {
             Err(_) => return,
         }
     }
+}
+
+/// Writes all of it, also where the caller has made the descriptor non-blocking: what is full now has
+/// room later.
+fn write_all(to: &mut File, mut bytes: &[u8]) -> io::Result<()> {
+    while !bytes.is_empty() {
+        match to.write(bytes) {
+            Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
+            Ok(count) => bytes = &bytes[count..],
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                // A signal ends the wait, and the next attempt waits again.
+                let _ = poll(&mut [PollFd::new(to, PollFlags::OUT)], None);
+            }
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(())
 }
 
 /// A pipe that no program inherits.

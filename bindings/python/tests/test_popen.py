@@ -9,6 +9,7 @@ import pickle
 import selectors
 import subprocess
 import sys
+import termios
 import threading
 from pathlib import Path
 from typing import Any
@@ -21,10 +22,17 @@ import stockade
 PIPE = stockade.PIPE
 #: Python 3.9 has no name for it.
 F_SETPIPE_SZ = 1031
+F_GETPIPE_SZ = 1032
 #: Answers each line.
 ECHO = ["python3", "-uc", "import sys\nfor line in sys.stdin: print('got', line, end='')"]
 #: Writes for ever.
 YES = ["yes"]
+
+
+def held_by(pipe: int) -> int:
+    """How many bytes wait in a pipe."""
+    held = fcntl.ioctl(pipe, termios.FIONREAD, bytes(4))
+    return int.from_bytes(held, sys.byteorder)
 
 
 def test_streams_are_the_programs_own(popen: Any) -> None:
@@ -264,6 +272,25 @@ def test_a_run_is_not_over_before_its_output_is_where_it_goes(popen: Any) -> Non
         with open(reader, "rb") as file:
             assert len(file.read()) == 60_000
         assert process.wait() == 0
+
+
+def test_output_waits_for_a_descriptor_that_does_not_block(popen: Any) -> None:
+    reader, writer = os.pipe()
+    # As a terminal is that an event loop has: what is full now has room later.
+    os.set_blocking(writer, False)
+    try:
+        with popen(["head", "-c", "1000000", "/dev/zero"], stdout=writer) as process:
+            os.close(writer)
+            writer = -1
+            # It is full before anybody reads.
+            assert until(lambda: held_by(reader) == fcntl.fcntl(reader, F_GETPIPE_SZ))
+            with open(reader, "rb", closefd=False) as stream:
+                assert len(stream.read()) == 1_000_000
+        assert process.returncode == 0
+    finally:
+        for number in (reader, writer):
+            if number >= 0:
+                os.close(number)
 
 
 def test_a_kill_does_not_wait_for_output_that_nobody_takes(popen: Any) -> None:
