@@ -72,8 +72,7 @@ impl Session {
         let clock = Arc::clone(&setting.clock);
         store.epoch_deadline_callback(move |mut context| {
             let guest = context.data_mut();
-            guest.tether.question()?;
-            guest.tether.check()?;
+            guest.tether.look()?;
             guest.tether.throttle()?;
             guest.appointment = guest.tether.next_look().map(|at| clock.at(at));
             Ok(UpdateDeadline::Continue(1))

@@ -138,7 +138,7 @@ impl Source {
 
 fn read_descriptor(fd: &OwnedFd, tether: &Tether, into: &mut [u8]) -> Result<usize, StreamError> {
     loop {
-        tether.check()?;
+        tether.look()?;
         match poll(&mut [PollFd::new(fd, PollFlags::IN)], Some(&SLICE)) {
             Ok(0) | Err(rustix::io::Errno::INTR) => continue,
             Ok(_) => {}

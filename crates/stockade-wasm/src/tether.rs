@@ -118,7 +118,7 @@ impl Tether {
 
     /// Asks whether to go on, if it is time to; called on the guest's thread, and with no lock held,
     /// because who is asked may stop another run, or this one.
-    pub(crate) fn question(&self) -> Result<(), Stop> {
+    fn question(&self) -> Result<(), Stop> {
         let Some(asker) = self.asker.get() else { return Ok(()) };
         let age = nanos(self.age());
         if age.saturating_sub(asker.asked.load(Ordering::Relaxed)) < nanos(QUESTION) {
@@ -130,6 +130,13 @@ impl Tether {
         }
         self.cancelled.store(true, Ordering::Release);
         Err(Stop::Cancelled)
+    }
+
+    /// Asks whether to go on, if it is time to, and whether the guest has to stop: what a function of the
+    /// host's does in each turn of what may take long. Called on the guest's thread, with no lock held.
+    pub(crate) fn look(&self) -> Result<(), Stop> {
+        self.question()?;
+        self.check()
     }
 
     /// When the next question is due.

@@ -105,6 +105,12 @@ pub(super) fn a_wait_that_is_not_to_go_on_ends_the_run(subject: &dyn Subject) {
     }
     let (verdict, _, here) = asked(Job::new(subject, &guests::SPIN).start(Stdio::captured()), 2);
     assert_eq!((verdict, here), (Verdict::Cancelled, true));
+    // Whoever holds the other end says nothing.
+    let (silent, _writer) = std::io::pipe().expect("there is a pipe");
+    let run = Job::new(subject, &guests::ECHO_STDIN)
+        .start(Stdio::captured().stdin(std::os::fd::OwnedFd::from(silent)));
+    let (verdict, _, here) = asked(run, 2);
+    assert_eq!((verdict, here), (Verdict::Cancelled, true));
 }
 
 pub(super) fn whether_to_go_on_is_asked_while_a_program_prints(subject: &dyn Subject) {

@@ -31,7 +31,7 @@ fn bytes(guest: &Guest, len: u64) -> wasmtime::Result<Vec<u8>> {
     }
     let mut bytes = vec![0; len as usize];
     for piece in bytes.chunks_mut(PIECE) {
-        guest.tether.check()?;
+        guest.tether.look()?;
         fill(piece)?;
     }
     Ok(bytes)

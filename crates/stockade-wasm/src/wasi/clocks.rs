@@ -63,7 +63,7 @@ fn resolution(caller: &mut Caller<'_, Guest>, clock: u32, at: u32) -> Answer {
 fn random(mut caller: Caller<'_, Guest>, at: u32, len: u32) -> wasmtime::Result<i32> {
     let (mut at, mut left) = (at, len);
     while left > 0 {
-        caller.data().tether.check()?;
+        caller.data().tether.look()?;
         let piece = left.min(PIECE as u32);
         let filled = parts(&mut caller).and_then(|(memory, _)| {
             let room = slice(memory, at, piece)?;

@@ -248,7 +248,7 @@ fn list(caller: &mut C<'_>, fd: u32, (at, len): (u32, u32), mut cookie: u64, res
     while !room.is_empty() {
         count += 1;
         if count % STRIDE == 0 {
-            tether.check()?;
+            tether.look()?;
         }
         let Some(entry) = entry_after(files, dir, cookie)? else { break };
         cookie = entry.next;
