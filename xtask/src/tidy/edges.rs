@@ -14,7 +14,7 @@ struct Row {
     tests_may: &'static [&'static str],
 }
 
-const TABLE: [Row; 16] = [
+const TABLE: [Row; 17] = [
     row("stockade-bare", &[], &[]),
     row("stockade-core", &[], &[]),
     row("stockade-warden", &["stockade-bare"], &[]),
@@ -35,6 +35,7 @@ const TABLE: [Row; 16] = [
     ),
     row("stockade-cli", &["stockade"], GUESTS),
     row("stockade-python", &["stockade"], &[]),
+    row("stockade-c", &["stockade"], &[]),
     row("stockade-examples", &["stockade", "stockade-guests"], &[]),
     row("stockade-benches", &["stockade", "stockade-guests"], &[]),
     row("stockade-endurance", &["stockade", "stockade-guests"], &[]),
