@@ -11,6 +11,7 @@ mod skips;
 mod source;
 #[cfg(test)]
 mod tests;
+mod units;
 mod unsafe_island;
 
 use crate::Outcome;
@@ -54,6 +55,7 @@ pub(crate) fn run() -> Outcome {
     findings.extend(names::check_folders(&metadata, root));
     findings.extend(sources.iter().flat_map(check));
     findings.extend(format::check(root));
+    findings.extend(units::check()?);
     let page = std::fs::read_to_string(root.join(proofs::PAGE))
         .map_err(|error| format!("{}: {error}", proofs::PAGE))?;
     findings.extend(proofs::check(&page, &sources));

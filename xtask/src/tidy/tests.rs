@@ -1,5 +1,5 @@
 use super::source::Source;
-use super::{Finding, Severity, check, code, edges, format, names, proofs};
+use super::{Finding, Severity, check, code, edges, format, names, proofs, units};
 use crate::workspace::{self, Metadata};
 use std::path::Path;
 use std::{env, fs, process};
@@ -233,4 +233,20 @@ fn a_test_that_an_argument_names_and_that_is_gone_is_found() {
     assert_eq!(places(good), Vec::<String>::new());
     let bad = "`walls::it_held`\n`walls::it_is_full`, `attack::walls` and `ring::attack`\n";
     assert_eq!(places(bad), ["SECURITY.md:1", "SECURITY.md:2", "SECURITY.md:2"]);
+}
+
+#[test]
+fn a_binding_that_wants_other_features_is_found() {
+    let graph = |features: &str| -> units::Graph {
+        let unit = format!(
+            r#"{{"pkg_id": "syn", "target": {{"name": "syn", "kind": ["lib"]}}, "mode": "build",
+                "features": {features}}}"#
+        );
+        serde_json::from_str(&format!(r#"{{"units": [{unit}]}}"#)).expect("the sample is a graph")
+    };
+    let (few, many) = (graph(r#"["full"]"#), graph(r#"["full", "visit"]"#));
+    assert_eq!(units::compare("Cargo.toml", &few, &few), []);
+    let found = units::compare("Cargo.toml", &few, &many);
+    assert_eq!(found.len(), 1);
+    assert!(found[0].text.ends_with("features visit"), "{}", found[0].text);
 }
