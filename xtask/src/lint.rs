@@ -23,6 +23,9 @@ pub(crate) fn run() -> Outcome {
     tidy::run()?;
     let clippy = ["clippy", "--workspace", "--all-targets", "--locked", "--", "-D", "warnings"];
     command::run(&mut command::cargo(&clippy))?;
+    // What only `cargo xtask` itself is built with.
+    let header = ["clippy", "--package", "xtask", "--features", "header", "--all-targets"];
+    command::run(command::cargo(&header).args(["--locked", "--", "-D", "warnings"]))?;
     clippy_images(&metadata.target_directory)?;
     python(&metadata.target_directory)?;
     let doc = ["doc", "--workspace", "--no-deps", "--locked"];

@@ -9,6 +9,7 @@ mod compat;
 mod container;
 mod cross;
 mod demo;
+mod header;
 mod host;
 mod instructions;
 mod lint;
@@ -41,6 +42,7 @@ Commands:
   demo            run a real untrusted program and one misbehaving guest per limit
   lint            formatting, clippy, documentation, tidy and licences
   tidy            the laws of the workspace: crate edges, lengths, unsafe islands, stubs
+  header          write the header of the C binding from its sources
   table           write the tables that are committed: behaviours in the manual, system calls
   cross           type-check the native crates for aarch64
   fuzz            run fuzz targets: [--seconds N] [TARGET… | all]
@@ -58,6 +60,7 @@ fn main() -> ExitCode {
         ["vm-test"] => vm::run(),
         ["demo"] => demo::run(),
         ["lint"] => lint::run(),
+        ["header"] => header::run(),
         ["tidy"] => tidy::run(),
         ["table"] => table::run(),
         ["cross"] => cross::run(),

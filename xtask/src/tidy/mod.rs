@@ -3,6 +3,7 @@
 mod code;
 mod edges;
 mod format;
+mod headers;
 mod lengths;
 mod names;
 mod prints;
@@ -56,6 +57,7 @@ pub(crate) fn run() -> Outcome {
     findings.extend(sources.iter().flat_map(check));
     findings.extend(format::check(root));
     findings.extend(units::check()?);
+    findings.extend(headers::check(root)?);
     let page = std::fs::read_to_string(root.join(proofs::PAGE))
         .map_err(|error| format!("{}: {error}", proofs::PAGE))?;
     findings.extend(proofs::check(&page, &sources));

@@ -1,5 +1,6 @@
 use super::source::Source;
-use super::{Finding, Severity, check, code, edges, format, names, proofs, units};
+use super::{Finding, Severity, check, code, edges, format, headers, names, proofs, units};
+use crate::header::{self, HEADER};
 use crate::workspace::{self, Metadata};
 use std::path::Path;
 use std::{env, fs, process};
@@ -99,6 +100,9 @@ fn a_long_file_is_a_warning_and_a_very_long_one_an_error() {
     assert_eq!(warnings(path, &"\n".repeat(401)), [path]);
     assert_eq!(errors(path, &"\n".repeat(801)), [path]);
     assert_eq!(errors("examples/guest.py", &"\n".repeat(801)).len(), 1);
+    assert_eq!(errors("bindings/c/tests/runs.c", &"\n".repeat(801)).len(), 1);
+    assert_eq!(warnings(HEADER, &"\n".repeat(801)).len(), 0);
+    assert_eq!(errors(HEADER, &"\n".repeat(801)).len(), 0);
 }
 
 #[test]
@@ -249,4 +253,43 @@ fn a_binding_that_wants_other_features_is_found() {
     let found = units::compare("Cargo.toml", &few, &many);
     assert_eq!(found.len(), 1);
     assert!(found[0].text.ends_with("features visit"), "{}", found[0].text);
+}
+
+#[test]
+fn a_header_that_is_not_as_generated_is_found() {
+    let generated = "#define A 1\nint32_t f(void);\n";
+    assert_eq!(headers::compare(generated, generated), []);
+    let find = |committed: &str| {
+        let found = headers::compare(committed, generated);
+        found.into_iter().map(|found| found.place).collect::<Vec<_>>()
+    };
+    assert_eq!(find("#define A 2\nint32_t f(void);\n"), [format!("{HEADER}:1")]);
+    assert_eq!(find("#define A 1\nint32_t f();\n"), [format!("{HEADER}:2")]);
+    assert_eq!(find("#define A 1\n"), [format!("{HEADER}:2")]);
+    assert_eq!(find("#define A 1\nint32_t f(void);\n\n"), [format!("{HEADER}:4")]);
+    assert_eq!(find("#define A 1\nint32_t f(void);"), [format!("{HEADER}:3")]);
+    assert_eq!(find(""), [format!("{HEADER}:1")]);
+}
+
+#[test]
+fn a_section_of_the_header_begins_with_what_its_file_says() {
+    let modules = header::modules("//! All.\n\npub mod names;\nmod errors;\n// mod old;\n");
+    assert_eq!(modules, ["names", "errors"]);
+    let heading = header::heading("//! Errors.\n//!\n//! One\n//! two.\n\n//! not this\n");
+    let lines: Vec<&str> = heading.lines().collect();
+    assert_eq!(lines.len(), 7);
+    assert!(lines[1].starts_with("/* Errors ----") && lines[1].len() <= 100);
+    assert_eq!(lines[2..], [" *", " * One", " * two.", " */", ""]);
+    assert!(header::heading("//! Errors\n").ends_with("-- */\n\n"));
+}
+
+#[test]
+fn declarations_in_the_header_are_short() {
+    let written = "/**\n * One.\n */\n#define A 1\n\n/**\n * Two, see [`A`].\n */\n#define B 2\n\n\
+                   /**\n * Three\n * lines.\n */\nvoid f(const struct stockade_error *error);\n\n\
+                   typedef struct stockade_error stockade_error;\n";
+    let wanted = "/** One. */\n#define A 1\n/** Two, see `A`. */\n#define B 2\n\n\
+                  /**\n * Three\n * lines.\n */\nvoid f(const stockade_error *error);\n\n\
+                  typedef struct stockade_error stockade_error;\n";
+    assert_eq!(header::compact(written), wanted);
 }
