@@ -1,53 +1,21 @@
 //! Errors: the classes are Python's (`stockade/errors.py`), and this is the one place that makes them.
 
-use std::error::Error as _;
-
 use pyo3::exceptions::PyRuntimeError;
 use pyo3::prelude::*;
 use serde_json::json;
+use stockade::embed::{Account, Forked};
 use stockade::{Error, ErrorKind};
 
 /// The exception for an error of the library.
 pub(crate) fn raise(error: &Error) -> PyErr {
-    let mut message = error.to_string();
-    let mut cause = error.source();
-    while let Some(inner) = cause {
-        message.push_str(": ");
-        message.push_str(&inner.to_string());
-        cause = inner.source();
-    }
-    let unmet: Vec<_> = error
-        .unmet()
-        .iter()
-        .map(|unmet| {
-            json!({
-                "control": unmet.control,
-                "reason": unmet.reason,
-                "fix": unmet.fix,
-                "approximable": unmet.approximable,
-            })
-        })
-        .collect();
-    make(error.kind().name(), &message, error.hint(), &json!(unmet).to_string(), errno(error))
+    let Account { kind, message, hint, errno, unmet, .. } = Account::of(error);
+    make(kind, &message, hint, &json!(unmet).to_string(), errno)
 }
 
 /// A handle was used in a child of the process that made it.
-pub(crate) fn forked() -> PyErr {
-    let message = "it belongs to the process that made it, and this is a child of that";
+pub(crate) fn forked(forked: Forked) -> PyErr {
     let hint = "make a new one after os.fork()";
-    make(ErrorKind::HostLost.name(), message, Some(hint), "[]", None)
-}
-
-/// The error number at the root, if the system gave one.
-fn errno(error: &Error) -> Option<i32> {
-    let mut cause: Option<&(dyn std::error::Error + 'static)> = Some(error.get_ref());
-    let mut number = None;
-    while let Some(inner) = cause {
-        let found = inner.downcast_ref::<std::io::Error>();
-        number = found.and_then(std::io::Error::raw_os_error).or(number);
-        cause = inner.source();
-    }
-    number
+    make(ErrorKind::HostLost.name(), &forked.to_string(), Some(hint), "[]", None)
 }
 
 fn make(kind: &str, message: &str, hint: Option<&str>, unmet: &str, errno: Option<i32>) -> PyErr {

@@ -1,34 +1,20 @@
 //! [`Owned`]: what belongs to the process that made it.
 
 use pyo3::PyResult;
+use stockade::embed;
 
 use crate::errors;
 
-/// A value that a forked child has a copy of and must not use: its threads and its ends of sockets
-/// are the parent's. The child is refused it, and dropping it there does nothing.
-pub(crate) struct Owned<T> {
-    value: Option<T>,
-    process: u32,
-}
+/// A value that a forked child is refused, in Python's words.
+pub(crate) struct Owned<T>(embed::Owned<T>);
 
 impl<T> Owned<T> {
     pub(crate) fn new(value: T) -> Self {
-        Self { value: Some(value), process: std::process::id() }
+        Self(embed::Owned::new(value))
     }
 
     /// The value, in the process that made it.
     pub(crate) fn get(&self) -> PyResult<&T> {
-        match &self.value {
-            Some(value) if self.process == std::process::id() => Ok(value),
-            _ => Err(errors::forked()),
-        }
-    }
-}
-
-impl<T> Drop for Owned<T> {
-    fn drop(&mut self) {
-        if self.process != std::process::id() {
-            std::mem::forget(self.value.take());
-        }
+        self.0.get().map_err(errors::forked)
     }
 }

@@ -1,7 +1,6 @@
 //! [`Sandbox`] and [`Prepared`]: the two steps before a run.
 
 use std::ffi::OsString;
-use std::os::fd::RawFd;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -19,7 +18,7 @@ use crate::policy::Policy;
 use crate::report::Report;
 use crate::running::Running;
 use crate::signals;
-use crate::stdio::{Sink, Source, Streams};
+use crate::stdio::{self, Given, Wanted};
 
 /// Whether a name is that of a file of the host that begins as modules do.
 #[pyfunction]
@@ -73,10 +72,6 @@ fn finish(py: Python<'_>, run: Box<dyn Execution>) -> PyResult<Report> {
     let report = gate::detach(py, || run.wait_while(signals::go_on()));
     signals::check()?;
     Ok(report.map_err(raised)?.into())
-}
-
-fn watched(run: Box<dyn Execution>, streams: Option<Streams>) -> PyResult<Running> {
-    Ok(Running::watch(run, streams)?)
 }
 
 #[pymethods]
@@ -135,11 +130,11 @@ impl Sandbox {
         policy: &Policy,
         code: Code<'_>,
         args: Vec<OsString>,
-        input: Option<Source>,
+        input: Option<Given>,
     ) -> PyResult<Report> {
         let backend = self.backend.get()?;
         let program = code.program(backend).args(args);
-        let stdio = Stdio::captured().stdin(Source::input(input)?);
+        let stdio = stdio::open(input, None)?.stdio();
         let run = gate::detach_whole(py, || backend.get().start(&policy.inner, &program, stdio));
         finish(py, run.map_err(raised)?)
     }
@@ -152,8 +147,8 @@ impl Sandbox {
         policy: &Policy,
         code: Code<'_>,
         args: Vec<OsString>,
-        input: Option<Source>,
-        streams: Option<(bool, RawFd, Option<RawFd>)>,
+        input: Option<Given>,
+        streams: Option<Wanted>,
     ) -> PyResult<Running> {
         let backend = self.backend.get()?;
         let program = code.program(backend).args(args);
@@ -193,17 +188,14 @@ fn modules(cache_dir: Option<PathBuf>, compile_time: Option<f64>) -> stockade::R
 /// Starts a run in the background.
 fn begin(
     py: Python<'_>,
-    input: Option<Source>,
-    streams: Option<(bool, RawFd, Option<RawFd>)>,
+    input: Option<Given>,
+    streams: Option<Wanted>,
     start: impl FnOnce(Stdio) -> stockade::Result<Box<dyn Execution>> + Send,
 ) -> PyResult<Running> {
-    let Some((piped, stdout, stderr)) = streams else {
-        let stdio = Stdio::captured().stdin(Source::input(input)?);
-        return watched(gate::detach_whole(py, || start(stdio)).map_err(raised)?, None);
-    };
-    let mut streams = Streams::open(input, piped, Sink::from(stdout), stderr.map(Sink::from))?;
+    let mut streams = stdio::open(input, streams)?;
     let stdio = streams.stdio();
-    watched(gate::detach_whole(py, || start(stdio)).map_err(raised)?, Some(streams))
+    let run = gate::detach_whole(py, || start(stdio)).map_err(raised)?;
+    Ok(Running::watch(run, streams)?)
 }
 
 /// A plan bound to a program.
@@ -234,9 +226,9 @@ impl Prepared {
 
     /// Runs it, with captured output.
     #[pyo3(signature = (input=None))]
-    fn run(&self, py: Python<'_>, input: Option<Source>) -> PyResult<Report> {
+    fn run(&self, py: Python<'_>, input: Option<Given>) -> PyResult<Report> {
         let prepared = self.inner.get()?;
-        let stdio = Stdio::captured().stdin(Source::input(input)?);
+        let stdio = stdio::open(input, None)?.stdio();
         let run = gate::detach_whole(py, || prepared.start(stdio));
         finish(py, run.map_err(raised)?)
     }
@@ -246,8 +238,8 @@ impl Prepared {
     fn start(
         &self,
         py: Python<'_>,
-        input: Option<Source>,
-        streams: Option<(bool, RawFd, Option<RawFd>)>,
+        input: Option<Given>,
+        streams: Option<Wanted>,
     ) -> PyResult<Running> {
         let prepared = self.inner.get()?;
         begin(py, input, streams, |stdio| prepared.start(stdio))

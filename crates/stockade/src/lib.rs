@@ -58,6 +58,7 @@
 //! | `attacks` | no | [`attacks`]: attempts to break out, to be tried on this host |
 //! | `bench` | no | [`bench`](mod@bench): isolation modes side by side on this machine; brings in both backends |
 //! | `doctor` | no | [`doctor`](mod@doctor): what this host can enforce; brings in both backends and the attacks |
+//! | `embed` | no | [`embed`]: what bindings to other languages are made of |
 //! | `wasm` | yes | `WasmSandbox`: WebAssembly modules and components ([`manual::wasm`]), brings in wasmtime; `wasm`: calls of their functions ([`manual::plugins`]); `runtime`: Python and JavaScript source ([`manual::runtimes`]) |
 //!
 //! A feature adds names and never changes what others do. Without any backend [`auto`] answers
@@ -70,6 +71,8 @@ pub mod batch;
 pub mod bench;
 #[cfg(feature = "doctor")]
 pub mod doctor;
+#[cfg(feature = "embed")]
+pub mod embed;
 pub mod manual;
 #[cfg(feature = "wasm")]
 pub mod runtime;

@@ -34,7 +34,7 @@ fn modules() -> Arc<dyn Sandbox> {
 
 #[cfg(feature = "namespace")]
 #[expect(clippy::print_stdout, reason = "the test runner counts what was skipped by its line")]
-fn native(test: &str) -> Option<Arc<dyn Sandbox>> {
+pub(crate) fn native(test: &str) -> Option<Arc<dyn Sandbox>> {
     match stockade::NamespaceSandbox::new() {
         Ok(sandbox) => Some(Arc::new(sandbox)),
         Err(error) if error.kind() == stockade::ErrorKind::Unsupported => {
@@ -48,7 +48,7 @@ fn native(test: &str) -> Option<Arc<dyn Sandbox>> {
 }
 
 /// The default policy with little memory, and best effort for what this host only approximates.
-fn policy(sandbox: &dyn Sandbox) -> Policy {
+pub(crate) fn policy(sandbox: &dyn Sandbox) -> Policy {
     let mut policy = Policy::default();
     policy.limits.memory = (32 << 20).into();
     policy.limits.wall_time = Duration::from_secs(60).into();

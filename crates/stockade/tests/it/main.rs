@@ -4,6 +4,8 @@
 #[cfg(all(feature = "attacks", feature = "namespace"))]
 mod attacks;
 mod batch;
+#[cfg(all(feature = "embed", feature = "namespace"))]
+mod embed;
 mod javascript;
 mod python;
 
