@@ -1,6 +1,17 @@
 //! Stockade for C.
 //!
-//! What C sees stands in [`exported`], from which `include/stockade.h` is generated. It converts and
-//! owns, and decides nothing.
+//! What C sees stands in [`exported`], from which `include/stockade.h` is generated. The rest converts
+//! and owns, and decides nothing.
 
-mod exported;
+pub mod exported;
+
+mod execution;
+mod failure;
+mod forks;
+mod module;
+mod panics;
+mod policy;
+mod report;
+mod sandbox;
+mod signals;
+mod words;

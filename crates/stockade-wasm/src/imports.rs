@@ -141,6 +141,40 @@ impl Imports {
         + Sync
         + 'static,
     ) -> Self {
+        self.add_untyped(module, name, None, function);
+        self
+    }
+
+    /// Adds `function` as `name` of the module `module`, with types that are known when this is called
+    /// and not before. A module that imports it with others is refused when it is prepared.
+    #[must_use]
+    pub fn with_types(
+        mut self,
+        module: &str,
+        name: &str,
+        parameters: &[ValueType],
+        results: &[ValueType],
+        function: impl Fn(&mut HostCall<'_>, &[Value]) -> Result<Vec<Value>, HostError>
+        + Send
+        + Sync
+        + 'static,
+    ) -> Self {
+        let types = |kinds: &[ValueType]| kinds.iter().map(|kind| kind.to_engine()).collect();
+        let types = Some((types(parameters), types(results)));
+        self.add_untyped(module, name, types, move |call, _, values| function(call, values));
+        self
+    }
+
+    fn add_untyped(
+        &mut self,
+        module: &str,
+        name: &str,
+        types: Option<(Vec<wasmtime::ValType>, Vec<wasmtime::ValType>)>,
+        function: impl Fn(&mut HostCall<'_>, &[ValueType], &[Value]) -> Result<Vec<Value>, HostError>
+        + Send
+        + Sync
+        + 'static,
+    ) {
         let body = move |caller: Caller<'_, Guest>,
                          wanted: &[ValueType],
                          parameters: &[Val],
@@ -154,8 +188,7 @@ impl Imports {
             Ok(())
         };
         let (module, name, body) = (module.into(), name.into(), Arc::new(body));
-        self.functions.push(HostFunction { module, name, types: None, body });
-        self
+        self.functions.push(HostFunction { module, name, types, body });
     }
 
     pub(crate) fn is_empty(&self) -> bool {

@@ -93,6 +93,15 @@ impl ValueType {
         }
     }
 
+    pub(crate) fn to_engine(self) -> ValType {
+        match self {
+            Self::I32 => ValType::I32,
+            Self::I64 => ValType::I64,
+            Self::F32 => ValType::F32,
+            Self::F64 => ValType::F64,
+        }
+    }
+
     pub(crate) fn of(kind: &ValType) -> Option<Self> {
         match kind {
             ValType::I32 => Some(Self::I32),

@@ -12,6 +12,11 @@ use stockade_core::{Error, ErrorKind, Program, ProgramSource, Result, Sandbox};
 /// What a WebAssembly module or component begins with.
 const MAGIC: &[u8; 4] = b"\0asm";
 
+/// Why the backend for native programs was chosen, where the caller left it open.
+pub const NATIVE: &str = "auto: the program is a native executable";
+/// Why the backend for modules was chosen, where the caller left it open.
+pub const MODULE: &str = "auto: the program is a WebAssembly binary";
+
 /// A sandbox of the backend that suits `program`, with what this build has: namespaces for a
 /// native executable, wasmtime for a WebAssembly module.
 ///
@@ -72,7 +77,7 @@ fn begins_as_module(path: &Path) -> bool {
 #[cfg(feature = "namespace")]
 fn native() -> Result<Box<dyn Sandbox>> {
     let sandbox = stockade_namespace::NamespaceSandbox::new()?;
-    Ok(Box::new(sandbox.chosen_because("auto: the program is a native executable")))
+    Ok(Box::new(sandbox.chosen_because(NATIVE)))
 }
 
 #[cfg(not(feature = "namespace"))]
@@ -83,7 +88,7 @@ fn native() -> Result<Box<dyn Sandbox>> {
 #[cfg(feature = "wasm")]
 fn module() -> Result<Box<dyn Sandbox>> {
     let sandbox = stockade_wasm::WasmSandbox::new()?;
-    Ok(Box::new(sandbox.chosen_because("auto: the program is a WebAssembly binary")))
+    Ok(Box::new(sandbox.chosen_because(MODULE)))
 }
 
 #[cfg(not(feature = "wasm"))]

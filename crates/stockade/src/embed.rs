@@ -21,6 +21,7 @@ mod drain;
 mod owned;
 mod streams;
 
+pub use crate::backend::{MODULE, NATIVE};
 pub use account::Account;
 pub use background::{Background, Ended};
 pub use owned::{Forked, Owned};

@@ -1,0 +1,225 @@
+//! A run, waited for on the caller's thread, or on one of its own if its streams need it.
+
+use std::io;
+use std::os::fd::OwnedFd;
+use std::sync::mpsc::{Receiver, sync_channel};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+
+use stockade::embed::{Background, Chunk, Owned, Sink, Source, Streams};
+use stockade::{Error, ErrorKind, Killer, Stdio};
+
+use crate::exported::callbacks::OutputCallback;
+use crate::exported::constants as c;
+use crate::exported::handles::{Execution, Report};
+use crate::failure::Failure;
+use crate::report::Account;
+use crate::signals::{NoSignals, NoSigpipe};
+use crate::words::unknown;
+
+/// How many pieces of output wait for a callback; then the program waits.
+const WAITING: usize = 16;
+
+/// Where the streams of a run go.
+pub(crate) struct Wiring {
+    streams: Streams,
+    deliveries: Option<Deliveries>,
+    piped: bool,
+}
+
+/// Output on its way to the host's functions, in the order in which it was read.
+struct Deliveries {
+    chunks: Receiver<Chunk>,
+    /// Those of standard output and standard error.
+    callbacks: [Option<OutputCallback>; 2],
+}
+
+/// Where an output goes.
+pub(crate) enum To {
+    Sink(Sink),
+    Callback(OutputCallback),
+}
+
+impl Wiring {
+    /// No input, both outputs into the report.
+    pub(crate) fn captured() -> Result<Self, Failure> {
+        Self::new(Source::Empty, To::Sink(Sink::Captured), To::Sink(Sink::Captured))
+    }
+
+    pub(crate) fn new(input: Source, output: To, error: To) -> Result<Self, Failure> {
+        let (sender, chunks) = sync_channel(WAITING);
+        let mut piped = matches!(input, Source::Pipe);
+        let mut callbacks = [None, None];
+        let mut sink = |place: usize, to: To| match to {
+            To::Sink(sink) => {
+                piped |= matches!(sink, Sink::Pipe);
+                sink
+            }
+            To::Callback(callback) => {
+                callbacks[place] = Some(callback);
+                Sink::Chunks(sender.clone())
+            }
+        };
+        let (output, error) = (sink(0, output), sink(1, error));
+        let called = callbacks.iter().any(Option::is_some);
+        let deliveries = called.then_some(Deliveries { chunks, callbacks });
+        Ok(Self { streams: Streams::open(input, output, error)?, deliveries, piped })
+    }
+
+    /// What the run is started with, once.
+    pub(crate) fn stdio(&mut self) -> Stdio {
+        self.streams.stdio()
+    }
+
+    /// Refuses a pipe where nobody could take its other end.
+    pub(crate) fn has_no_pipe(&self) -> Result<(), Failure> {
+        if self.piped {
+            let wrong = "has a STOCKADE_STREAM_PIPE, whose other end is taken from an execution";
+            return Err(Failure::argument("stdio", wrong));
+        }
+        Ok(())
+    }
+}
+
+/// One run.
+pub(crate) struct Run {
+    killer: Arc<dyn Killer>,
+    /// What is waited for on the caller's thread, until it is.
+    still: Mutex<Option<Box<dyn stockade::Execution>>>,
+    /// What a thread of its own waits for.
+    background: OnceLock<Background>,
+    /// Taken while one thread delivers.
+    deliveries: Mutex<Option<Deliveries>>,
+    /// What came of it.
+    end: OnceLock<Result<Arc<Account>, Arc<Error>>>,
+}
+
+impl Execution {
+    pub(crate) fn new(run: Box<dyn stockade::Execution>, wiring: Wiring) -> Result<Self, Failure> {
+        let Wiring { streams, deliveries, .. } = wiring;
+        let killer = run.killer();
+        let (still, background) = if streams.is_still() {
+            (Some(run), OnceLock::new())
+        } else {
+            (None, OnceLock::from(watch(run, streams)?))
+        };
+        Ok(Self {
+            run: Owned::new(Run {
+                killer,
+                still: Mutex::new(still),
+                background,
+                deliveries: Mutex::new(deliveries),
+                end: OnceLock::new(),
+            }),
+        })
+    }
+
+    /// The caller's end of a pipe, or what tells of the end.
+    pub(crate) fn take_fd(&self, stream: i32) -> Result<OwnedFd, Failure> {
+        let run = self.run.get()?;
+        let place = match stream {
+            c::STOCKADE_END => return run.bell(),
+            c::STOCKADE_STDIN => 0,
+            c::STOCKADE_STDOUT => 1,
+            c::STOCKADE_STDERR => 2,
+            other => return Err(unknown("stream", other, "a STOCKADE_STDIN to STOCKADE_END")),
+        };
+        let pipe = run.background.get().and_then(|background| background.take_pipe(place));
+        pipe.ok_or(Failure::Order("this stream is no STOCKADE_STREAM_PIPE, or was taken before"))
+    }
+
+    pub(crate) fn wait(&self) -> Result<Report, Failure> {
+        Ok(Report { account: self.run.get()?.wait()? })
+    }
+
+    pub(crate) fn kill(&self) -> Result<(), Failure> {
+        self.run.get()?.kill();
+        Ok(())
+    }
+}
+
+fn watch(run: Box<dyn stockade::Execution>, streams: Streams) -> io::Result<Background> {
+    let _for_its_threads = NoSignals::hold();
+    Background::watch(run, streams)
+}
+
+fn open<T>(lock: &Mutex<T>) -> MutexGuard<'_, T> {
+    lock.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Run {
+    fn kill(&self) {
+        self.killer.kill();
+        // It also stops waiting for outputs to get where they go.
+        self.background.get().inspect(|background| background.kill());
+    }
+
+    /// Waits for the end; a second thread waits for what the first one finds.
+    fn wait(&self) -> Result<Arc<Account>, Arc<Error>> {
+        let mut still = open(&self.still);
+        if let Some(run) = still.take() {
+            let _quiet = NoSigpipe::hold();
+            let end = run.wait().map(|report| Arc::new(report.into())).map_err(Arc::new);
+            return self.end.get_or_init(|| end).clone();
+        }
+        drop(still);
+        if let Some(end) = self.end.get() {
+            return end.clone();
+        }
+        self.deliver();
+        let end = self.background.get().and_then(|background| {
+            background.wait(None);
+            background.poll()
+        });
+        let end = match end {
+            Some(end) => end.map(|report| Arc::new(Arc::unwrap_or_clone(report).into())),
+            // What waited for it panicked.
+            None => Err(Arc::new(Error::new(ErrorKind::Internal, "the run was lost"))),
+        };
+        self.end.get_or_init(|| end).clone()
+    }
+
+    /// Gives the host's functions what they are owed, until there is no more.
+    fn deliver(&self) {
+        let taken = open(&self.deliveries).take();
+        let Some(Deliveries { chunks, callbacks }) = taken else { return };
+        let mut wanted = true;
+        for Chunk { stream, bytes, .. } in chunks {
+            let (place, stream) = match stream {
+                2 => (1, c::STOCKADE_STDERR),
+                _ => (0, c::STOCKADE_STDOUT),
+            };
+            let callback = callbacks[place].as_ref().filter(|_| wanted);
+            if callback.is_some_and(|callback| !callback.call(stream, &bytes)) {
+                wanted = false;
+                self.kill();
+            }
+        }
+    }
+
+    /// A descriptor that can be read once the run is over.
+    fn bell(&self) -> Result<OwnedFd, Failure> {
+        if open(&self.deliveries).is_some() {
+            let text = "output goes to functions, which are called by stockade_execution_wait";
+            return Err(Failure::Order(text));
+        }
+        if let Some(run) = open(&self.still).take() {
+            let streams = Streams::open(Source::Empty, Sink::Captured, Sink::Captured)?;
+            let background = watch(run, streams)?;
+            self.background.get_or_init(|| background);
+        }
+        let background = self.background.get();
+        let background = background.ok_or(Failure::Order("the run has been waited for"))?;
+        Ok(background.bell().try_clone_to_owned()?)
+    }
+}
+
+impl Drop for Run {
+    fn drop(&mut self) {
+        if let Some(background) = self.background.get() {
+            // Nobody takes what still comes.
+            *open(&self.deliveries) = None;
+            background.kill();
+            background.finish();
+        }
+    }
+}
