@@ -1,4 +1,63 @@
-/* Stockade: run untrusted code under limits that are enforced, and say what happened.
+/*
+ * Stockade: run programs and WebAssembly modules that you do not trust, under limits, and learn
+ * truthfully how they ended.
+ *
+ *     const char *argv[] = { "python3", "-c", "print(6 * 7)", NULL };
+ *     stockade_report *report = NULL;
+ *     stockade_error *error = NULL;
+ *     if (stockade_run(NULL, NULL, argv, NULL, &report, &error) != STOCKADE_OK) {
+ *       fprintf(stderr, "%s\n", stockade_error_message(error));
+ *       stockade_error_free(error);
+ *       return 1;
+ *     }
+ *     printf("%s %d: %s", stockade_name(stockade_report_verdict(report)),
+ *            (int)stockade_report_code(report),
+ *            (const char *)stockade_report_output(report, STOCKADE_STDOUT, NULL));
+ *     stockade_report_free(report);
+ *
+ * prints "exited 0: 42". A program that ends badly is no error: that is a verdict, and the report has
+ * it. An error says that nothing ran, or that what became of it is not known.
+ *
+ * Rules
+ *
+ * Status.     A function that can fail returns an int32_t: STOCKADE_OK, which is 0, or the kind of the
+ *             error. Its last parameter takes the error itself, for you to free; NULL if you do not
+ *             want it. It is written only on failure, and what it pointed to before is not freed. The
+ *             other results are written only on success.
+ * Ownership.  What a function gives by a pointer to a pointer is yours, and freed by the function of
+ *             its type; a `char **` by stockade_string_free. A `const` pointer that is returned belongs
+ *             to the object it was asked of, and is there as long as that. What you give is copied
+ *             before the call returns: it may be on the stack. Only `user_data` has to last.
+ * NULL.       Where something is needed NULL is an error, not a crash. Where it means a default, the
+ *             function says so. Every function that frees takes NULL.
+ * Strings.    End with a NUL. Text is UTF-8, else it is an error; paths, arguments of programs and what
+ *             they print are bytes as they are.
+ * Threads.    A function whose first parameter is a pointer to const may be called from many threads at
+ *             once, for one object too. Of the others, one call at a time for one object. What frees an
+ *             object is its last call.
+ * Callbacks.  Are called on a thread that is in a call of yours: one that waits for a run, or calls an
+ *             instance. They must not be left by longjmp, an exception or the end of the thread; the
+ *             process ends if they are. They may call this library.
+ * Own threads.  A run has threads of the library only if one of its streams is a descriptor, a pipe or
+ *             a function, or if STOCKADE_END was asked for: `stockade-run` and one `stockade-stream`
+ *             per output. The backend for modules has `stockade-epoch`, threads while it compiles, and
+ *             `stockade-guest` for a run whose caller has little stack. No signal of yours is given to
+ *             those that last.
+ * Children.   Your own are never waited for, and SIGCHLD is never touched: runs are held by sockets.
+ *             Opening a backend for namespaces starts a helper process, which may be one SIGCHLD then;
+ *             runs are none.
+ * Signals.    Handlers are installed by the backend for modules alone, when it is opened: for SIGSEGV,
+ *             SIGBUS, SIGILL and SIGFPE, of which traps are made; what is not of a module is passed on
+ *             to yours, whether it was there before or comes later. A program that does not read its
+ *             input causes no SIGPIPE here. Calls that wait go on when a handler of yours returns.
+ * fork.       A child must not use what its parent opened or started: it gets STOCKADE_HOST_LOST, and
+ *             freeing it there touches nothing of the parent's. What a child opens itself works.
+ *             Policies, reports and errors are data, and may be used.
+ * Unloading.  The library stays in memory after dlclose, since its handlers and threads are in it.
+ * Panics.     A defect of the library is STOCKADE_INTERNAL. Nothing is printed.
+ * Stability.  Programs that are linked with one version run with every later one of the same SONAME,
+ *             which before 1.0 is the minor version. Numbers keep their meaning, structures their
+ *             layout; functions and numbers are added. JSON may gain members.
  */
 
 #ifndef STOCKADE_H
@@ -278,7 +337,8 @@ int32_t stockade_policy_add_tmpfs(stockade_policy *policy,
                                   stockade_error **error);
 
 /**
- * Puts a read-only file at `target` that holds `length` bytes, which are copied.
+ * Puts a file at `target` that holds `length` bytes. Everybody inside may read and execute it, and nobody
+ * change it.
  *
  * Errors: as stockade_policy_add_bind.
  */
@@ -300,8 +360,8 @@ int32_t stockade_policy_set_process(stockade_policy *policy,
                                     stockade_error **error);
 
 /**
- * Sets a variable of the program's environment; NULL for `value` removes it. There are HOME, LANG and PATH
- * by default, and none of the host's.
+ * Sets a variable of the program's environment, beside those that are there; NULL for `value` removes it.
+ * There are HOME, LANG and PATH by default, and none of the host's.
  *
  * Errors: STOCKADE_INVALID_POLICY for a name that is empty or has a `=`, and then the policy is as it was;
  * STOCKADE_INVALID_ARGUMENT.
@@ -312,8 +372,9 @@ int32_t stockade_policy_set_env(stockade_policy *policy,
                                 stockade_error **error);
 
 /**
- * Allows a control to be weaker than asked where this host cannot do better. The report then says how weak
- * it was. Every other control is enforced, or nothing starts.
+ * Allows a control to be weaker than asked where this host cannot do better, and the report then says how
+ * weak it was; where it can, nothing changes. Every other control is enforced, or nothing starts. Without
+ * control groups, as for most users in containers, these are memory, cpu_time, processes and cpus.
  *
  * Errors: STOCKADE_INVALID_ARGUMENT.
  */
@@ -439,8 +500,9 @@ typedef struct stockade_stdio {
  *
  * `sandbox`: NULL is one of STOCKADE_BACKEND_AUTO for this call alone; with one that is kept, a run starts
  * faster. `policy`: NULL is the default one. `argv` ends with NULL; its first string is a name that is
- * looked up inside the sandbox, an absolute path inside, or the path of a module on the host. `stdio`: NULL
- * is no input and captured outputs; STOCKADE_STREAM_PIPE is for stockade_start.
+ * looked up inside the sandbox, a path inside, or the path of a module on the host; an array of `char *`, as
+ * that of main, needs a cast. `stdio`: NULL is no input and captured outputs; STOCKADE_STREAM_PIPE is for
+ * stockade_start.
  *
  * Free the report by stockade_report_free. Errors: STOCKADE_INVALID_POLICY, STOCKADE_NOT_FOUND or
  * STOCKADE_PERMISSION_DENIED for what was asked; STOCKADE_UNSUPPORTED for controls that this host cannot
@@ -454,8 +516,8 @@ int32_t stockade_run(const stockade_sandbox *sandbox,
                      stockade_error **error);
 
 /**
- * Starts a program and returns while it runs. Nothing but the program itself goes on by itself where all
- * outputs are captured or discarded: what it prints is taken while stockade_execution_wait is called.
+ * Starts a program and returns while it runs. Where both outputs are captured or discarded, what it reads
+ * and prints is moved while stockade_execution_wait is called, and not before; its limits hold all the time.
  *
  * Free the execution by stockade_execution_free. `sandbox` is needed; else as stockade_run.
  */
@@ -708,8 +770,8 @@ typedef struct stockade_value {
 
 /**
  * A function of the host's that a module may import. `arguments` are what the guest passed, which are
- * nothing to be trusted, as many and of the types that the signature of its stockade_import says. `results`
- * come with their types, and zeros; the function sets the numbers. `call` is for stockade_call_read,
+ * nothing to be trusted but their count and types: those are what the signature of its stockade_import says.
+ * `results` come with their types, and zeros; the function sets the numbers. `call` is for stockade_call_read,
  * stockade_call_write and stockade_call_cancelled, until the function returns.
  *
  * It is called on the thread that calls the instance, and by as many threads at once as call instances. It
@@ -744,8 +806,8 @@ typedef struct stockade_import {
 /**
  * Loads a module from a file of the host, to call its functions. `imports` are the functions it may import,
  * `import_count` of them; NULL with 0 is none. `sandbox` is needed, of STOCKADE_BACKEND_WASM or
- * STOCKADE_BACKEND_AUTO. `policy` bounds every call and, with its memory, each instance; NULL is the default
- * one.
+ * STOCKADE_BACKEND_AUTO. `policy`: times, output and fuel are for each call anew, memory is what an instance
+ * holds; NULL is the default one.
  *
  * Free it by stockade_module_free. Errors: STOCKADE_INVALID_POLICY for what is no module or imports
  * something else, STOCKADE_NOT_FOUND, STOCKADE_PERMISSION_DENIED, STOCKADE_UNSUPPORTED, STOCKADE_SETUP,
@@ -811,10 +873,15 @@ int32_t stockade_instance_call(stockade_instance *instance,
                                stockade_error **error);
 
 /**
- * Gives `input_length` bytes to a function of bytes, by the convention that the manual's page on plugins
- * has, and gives in `output` what it gave back, which is `output_length` long, at most the limit of output.
+ * Gives `input_length` bytes to a function of bytes, and gives in `output` what it gave back, which is
+ * `output_length` long, at most the limit of output.
  *
- * The output belongs to the instance, until its next call. Errors: as stockade_instance_call.
+ * The module exports `memory`; `stockade_alloc (i32 length) -> i32`, which gives the place for the input;
+ * the function, `(i32 place, i32 length) -> i64`, which gives the place of its output times 2^32 plus the
+ * length; and, if it wants it back, `stockade_free (i32 place, i32 length)`.
+ *
+ * The output belongs to the instance until its next call, and is never NULL. Errors: as
+ * stockade_instance_call.
  */
 int32_t stockade_instance_call_bytes(stockade_instance *instance,
                                      const char *name,

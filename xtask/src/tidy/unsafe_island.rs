@@ -3,8 +3,10 @@
 use super::source::Source;
 use super::{Finding, code};
 
-const ISLANDS: [&str; 10] = [
+const ISLANDS: [&str; 12] = [
     "bindings/c/src/exported/",
+    "bindings/c/src/forks.rs",
+    "bindings/c/src/signals.rs",
     "bindings/python/src/descriptors.rs",
     "bindings/python/src/memory.rs",
     "crates/stockade-attacks/image/",

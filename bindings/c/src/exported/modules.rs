@@ -15,8 +15,8 @@ use crate::panics;
 use crate::sandbox::Code;
 
 /// A function of the host's that a module may import. `arguments` are what the guest passed, which are
-/// nothing to be trusted, as many and of the types that the signature of its stockade_import says. `results`
-/// come with their types, and zeros; the function sets the numbers. `call` is for stockade_call_read,
+/// nothing to be trusted but their count and types: those are what the signature of its stockade_import says.
+/// `results` come with their types, and zeros; the function sets the numbers. `call` is for stockade_call_read,
 /// stockade_call_write and stockade_call_cancelled, until the function returns.
 ///
 /// It is called on the thread that calls the instance, and by as many threads at once as call instances. It
@@ -66,8 +66,8 @@ impl Call {
 
 /// Loads a module from a file of the host, to call its functions. `imports` are the functions it may import,
 /// `import_count` of them; NULL with 0 is none. `sandbox` is needed, of STOCKADE_BACKEND_WASM or
-/// STOCKADE_BACKEND_AUTO. `policy` bounds every call and, with its memory, each instance; NULL is the default
-/// one.
+/// STOCKADE_BACKEND_AUTO. `policy`: times, output and fuel are for each call anew, memory is what an instance
+/// holds; NULL is the default one.
 ///
 /// Free it by stockade_module_free. Errors: STOCKADE_INVALID_POLICY for what is no module or imports
 /// something else, STOCKADE_NOT_FOUND, STOCKADE_PERMISSION_DENIED, STOCKADE_UNSUPPORTED, STOCKADE_SETUP,
@@ -197,10 +197,15 @@ pub unsafe extern "C" fn stockade_instance_call(
     })
 }
 
-/// Gives `input_length` bytes to a function of bytes, by the convention that the manual's page on plugins
-/// has, and gives in `output` what it gave back, which is `output_length` long, at most the limit of output.
+/// Gives `input_length` bytes to a function of bytes, and gives in `output` what it gave back, which is
+/// `output_length` long, at most the limit of output.
 ///
-/// The output belongs to the instance, until its next call. Errors: as stockade_instance_call.
+/// The module exports `memory`; `stockade_alloc (i32 length) -> i32`, which gives the place for the input;
+/// the function, `(i32 place, i32 length) -> i64`, which gives the place of its output times 2^32 plus the
+/// length; and, if it wants it back, `stockade_free (i32 place, i32 length)`.
+///
+/// The output belongs to the instance until its next call, and is never NULL. Errors: as
+/// stockade_instance_call.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn stockade_instance_call_bytes(
     instance: *mut Instance,

@@ -222,7 +222,8 @@ pub unsafe extern "C" fn stockade_policy_add_tmpfs(
     })
 }
 
-/// Puts a read-only file at `target` that holds `length` bytes, which are copied.
+/// Puts a file at `target` that holds `length` bytes. Everybody inside may read and execute it, and nobody
+/// change it.
 ///
 /// Errors: as stockade_policy_add_bind.
 #[unsafe(no_mangle)]
@@ -257,8 +258,8 @@ pub unsafe extern "C" fn stockade_policy_set_process(
     })
 }
 
-/// Sets a variable of the program's environment; NULL for `value` removes it. There are HOME, LANG and PATH
-/// by default, and none of the host's.
+/// Sets a variable of the program's environment, beside those that are there; NULL for `value` removes it.
+/// There are HOME, LANG and PATH by default, and none of the host's.
 ///
 /// Errors: STOCKADE_INVALID_POLICY for a name that is empty or has a `=`, and then the policy is as it was;
 /// STOCKADE_INVALID_ARGUMENT.
@@ -275,8 +276,9 @@ pub unsafe extern "C" fn stockade_policy_set_env(
     })
 }
 
-/// Allows a control to be weaker than asked where this host cannot do better. The report then says how weak
-/// it was. Every other control is enforced, or nothing starts.
+/// Allows a control to be weaker than asked where this host cannot do better, and the report then says how
+/// weak it was; where it can, nothing changes. Every other control is enforced, or nothing starts. Without
+/// control groups, as for most users in containers, these are memory, cpu_time, processes and cpus.
 ///
 /// Errors: STOCKADE_INVALID_ARGUMENT.
 #[unsafe(no_mangle)]

@@ -21,8 +21,9 @@ fn asked<T>(policy: Option<&Policy>, work: impl FnOnce(&Policy) -> T) -> T {
 ///
 /// `sandbox`: NULL is one of STOCKADE_BACKEND_AUTO for this call alone; with one that is kept, a run starts
 /// faster. `policy`: NULL is the default one. `argv` ends with NULL; its first string is a name that is
-/// looked up inside the sandbox, an absolute path inside, or the path of a module on the host. `stdio`: NULL
-/// is no input and captured outputs; STOCKADE_STREAM_PIPE is for stockade_start.
+/// looked up inside the sandbox, a path inside, or the path of a module on the host; an array of `char *`, as
+/// that of main, needs a cast. `stdio`: NULL is no input and captured outputs; STOCKADE_STREAM_PIPE is for
+/// stockade_start.
 ///
 /// Free the report by stockade_report_free. Errors: STOCKADE_INVALID_POLICY, STOCKADE_NOT_FOUND or
 /// STOCKADE_PERMISSION_DENIED for what was asked; STOCKADE_UNSUPPORTED for controls that this host cannot
@@ -53,8 +54,8 @@ pub unsafe extern "C" fn stockade_run(
     })
 }
 
-/// Starts a program and returns while it runs. Nothing but the program itself goes on by itself where all
-/// outputs are captured or discarded: what it prints is taken while stockade_execution_wait is called.
+/// Starts a program and returns while it runs. Where both outputs are captured or discarded, what it reads
+/// and prints is moved while stockade_execution_wait is called, and not before; its limits hold all the time.
 ///
 /// Free the execution by stockade_execution_free. `sandbox` is needed; else as stockade_run.
 #[unsafe(no_mangle)]

@@ -174,6 +174,32 @@ fn a_host_function_without_types_has_those_of_the_import() {
 }
 
 #[test]
+fn a_host_function_with_types_of_run_time_is_held_to_them() {
+    let of = |parameters: &[ValueType], results: &[ValueType]| {
+        let imports =
+            Imports::new().with_types("host", "f", parameters, results, |_call, values| {
+                Ok(values[..1].to_vec())
+            });
+        SANDBOX.library(&Policy::default(), &module(CALLER), &imports)
+    };
+    let int = ValueType::I32;
+    let library = of(&[int, int], &[int]).expect("these are the import's");
+    let ask = library.untyped("ask").expect("it is exported");
+    let mut instance = library.instantiate().expect("there is room");
+    let outcome = instance.call_untyped(&ask, &[Value::I32(5), Value::I32(6)]);
+    assert_eq!(outcome.expect("the types fit"), Outcome::Returned(vec![Value::I32(5)]));
+
+    let others: [(&[_], &[_]); 3] =
+        [(&[int], &[int]), (&[int, ValueType::I64], &[int]), (&[int, int], &[])];
+    for (parameters, results) in others {
+        let error = of(parameters, results).expect_err("they are not the import's");
+        assert_eq!(error.kind(), ErrorKind::InvalidPolicy, "{error}");
+        let cause = std::error::Error::source(&error).expect("the engine's words are kept");
+        assert!(cause.to_string().contains("host::f"), "{cause}");
+    }
+}
+
+#[test]
 fn a_host_function_that_returns_other_types_than_the_imports_has_failed() {
     let outcome = |answer: Vec<Value>| {
         let imports = Imports::new().untyped("host", "f", move |_, _, _| Ok(answer.clone()));
