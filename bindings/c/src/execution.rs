@@ -202,7 +202,10 @@ impl Run {
             let text = "output goes to functions, which are called by stockade_execution_wait";
             return Err(Failure::Order(text));
         }
-        if let Some(run) = open(&self.still).take() {
+        let Ok(mut still) = self.still.try_lock() else {
+            return Err(Failure::Order("a thread is waiting for the run"));
+        };
+        if let Some(run) = still.take() {
             let streams = Streams::open(Source::Empty, Sink::Captured, Sink::Captured)?;
             let background = watch(run, streams)?;
             self.background.get_or_init(|| background);

@@ -52,8 +52,8 @@ impl Module {
         let working = Working {
             library: library.clone(),
             instance,
-            numbers: HashMap::new(),
-            bytes: HashMap::new(),
+            numbers: Known::default(),
+            bytes: Known::default(),
             output: Vec::new(),
         };
         Ok(Instance { guest: Owned::new(Guest { killer, working: Mutex::new(working) }) })
@@ -70,9 +70,8 @@ pub(crate) struct Guest {
 struct Working {
     library: Library,
     instance: wasm::Instance,
-    /// Functions that were looked up.
-    numbers: HashMap<String, UntypedFunction>,
-    bytes: HashMap<String, BytesFunction>,
+    numbers: Known<UntypedFunction>,
+    bytes: Known<BytesFunction>,
     /// What the last call from bytes to bytes gave.
     output: Vec<u8>,
 }
@@ -96,13 +95,14 @@ impl Instance {
         result_count: usize,
     ) -> Result<Vec<Value>, Failure> {
         let mut working = self.work()?;
-        let function = working.numbers(name)?;
+        let Working { library, instance, numbers, .. } = &mut *working;
+        let function = numbers.get(name, |name| library.untyped(name))?;
         let wanted = function.signature().results.len();
         if wanted != result_count {
             let wrong = format!("is {result_count}, and `{name}` has {wanted} results");
             return Err(Failure::argument("result_count", wrong));
         }
-        returned(working.instance.call_untyped(&function, arguments)?)
+        returned(instance.call_untyped(function, arguments)?)
     }
 
     /// Calls a function from bytes to bytes; `take` gets what it gave, which stays until the next call.
@@ -113,9 +113,10 @@ impl Instance {
         take: impl FnOnce(&[u8]) -> T,
     ) -> Result<T, Failure> {
         let mut working = self.work()?;
-        let function = working.bytes(name)?;
-        working.output = returned(working.instance.call_bytes(&function, input)?)?;
-        Ok(take(&working.output))
+        let Working { library, instance, bytes, output, .. } = &mut *working;
+        let function = bytes.get(name, |name| library.bytes_function(name))?;
+        *output = returned(instance.call_bytes(function, input)?)?;
+        Ok(take(output))
     }
 
     pub(crate) fn report(&self) -> Result<Report, Failure> {
@@ -129,23 +130,34 @@ impl Instance {
     }
 }
 
-impl Working {
-    fn numbers(&mut self, name: &str) -> Result<UntypedFunction, Failure> {
-        if let Some(function) = self.numbers.get(name) {
-            return Ok(function.clone());
-        }
-        let function = self.library.untyped(name)?;
-        self.numbers.insert(name.to_owned(), function.clone());
-        Ok(function)
-    }
+/// Functions that were looked up.
+struct Known<F> {
+    places: HashMap<String, usize>,
+    functions: Vec<F>,
+}
 
-    fn bytes(&mut self, name: &str) -> Result<BytesFunction, Failure> {
-        if let Some(function) = self.bytes.get(name) {
-            return Ok(function.clone());
-        }
-        let function = self.library.bytes_function(name)?;
-        self.bytes.insert(name.to_owned(), function.clone());
-        Ok(function)
+impl<F> Default for Known<F> {
+    fn default() -> Self {
+        Self { places: HashMap::new(), functions: Vec::new() }
+    }
+}
+
+impl<F> Known<F> {
+    fn get(
+        &mut self,
+        name: &str,
+        look_up: impl FnOnce(&str) -> stockade::Result<F>,
+    ) -> stockade::Result<&F> {
+        let place = match self.places.get(name) {
+            Some(place) => *place,
+            None => {
+                self.functions.push(look_up(name)?);
+                let place = self.functions.len() - 1;
+                self.places.insert(name.to_owned(), place);
+                place
+            }
+        };
+        Ok(&self.functions[place])
     }
 }
 

@@ -4,6 +4,7 @@ use std::any::Any;
 use std::cell::Cell;
 use std::panic::{self, AssertUnwindSafe, PanicHookInfo};
 use std::sync::Once;
+use std::thread;
 
 use crate::failure::Failure;
 
@@ -24,14 +25,17 @@ pub(crate) fn caught<T>(work: impl FnOnce() -> Result<T, Failure>) -> Result<T, 
     outcome.unwrap_or_else(|panic| Err(failure(&*panic)))
 }
 
-/// Keeps panics of such calls from being printed. Rust's standard library is linked into this one, so
-/// that no other library's panics are touched.
+/// Keeps panics of such calls, and of this library's threads, from being printed. Where a program links
+/// other Rust statically, those of that are printed as before.
 fn stay_silent() {
     let usual = panic::take_hook();
     panic::set_hook(Box::new(move |panic: &PanicHookInfo<'_>| {
+        let of_ours = |thread: thread::Thread| {
+            thread.name().is_some_and(|name| name.starts_with("stockade-"))
+        };
         if INSIDE.get() {
             PLACE.set(panic.location().map(ToString::to_string));
-        } else {
+        } else if !of_ours(thread::current()) {
             usual(panic);
         }
     }));

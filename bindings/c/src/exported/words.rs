@@ -8,6 +8,7 @@ use stockade::doctor::{Backend, Findings};
 use super::handles::Error;
 use super::pointers::{Place, always, answer, free_text};
 use crate::failure::Failure;
+use crate::forks;
 use crate::signals::NoSigpipe;
 
 /// The version of the library that runs, such as "0.1.0". STOCKADE_VERSION is that of the header.
@@ -46,6 +47,7 @@ pub unsafe extern "C" fn stockade_doctor_json(
     answer(error, || {
         let json = Place::new(json, "json")?;
         let _quiet = NoSigpipe::hold();
+        let _no_fork = forks::none();
         let findings = Findings::gather(&Backend::ALL);
         json.give_text(serde_json::to_string(&findings).map_err(Failure::defect)?);
         Ok(())
