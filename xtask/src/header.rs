@@ -70,7 +70,7 @@ pub(crate) fn heading(text: &str) -> String {
 }
 
 /// What cbindgen writes, as it is read best: comments of one line on one line, constants without gaps
-/// between them, types by their names alone, and no links.
+/// between them, types by their names alone, parameters side by side, and no links.
 pub(crate) fn compact(text: &str) -> String {
     let text = text.replace("[`", "`").replace("`]", "`");
     let lines: Vec<&str> = text.lines().collect();
@@ -86,7 +86,7 @@ pub(crate) fn compact(text: &str) -> String {
                 out.push(format!("{line} {said} */"));
                 rest = &after[2..];
             }
-            _ => out.push(by_name(line)),
+            _ => out.push(folded(&by_name(line))),
         }
     }
     let is_gap = |at: usize| {
@@ -108,6 +108,25 @@ fn by_name(line: &str) -> String {
         return line.to_owned();
     }
     line.replace("struct stockade_", "stockade_").replace("union stockade_", "stockade_")
+}
+
+/// A declaration, its parameters on as many lines as they take.
+fn folded(line: &str) -> String {
+    let Some(indent) = line.rfind('(').map(|at| at + 1).filter(|_| line.ends_with(");")) else {
+        return line.to_owned();
+    };
+    let (before, parameters) = line.split_at(indent);
+    let (mut out, mut width) = (before.to_owned(), indent);
+    for (at, parameter) in parameters.split_inclusive(", ").enumerate() {
+        if at > 0 && width + parameter.trim_end().len() > WIDTH {
+            out.truncate(out.trim_end().len());
+            out.push_str(&format!("\n{:indent$}", ""));
+            width = indent;
+        }
+        out.push_str(parameter);
+        width += parameter.len();
+    }
+    out
 }
 
 /// The whole header.

@@ -36,11 +36,11 @@
  *             once, for one object too. Of the others, one call at a time for one object. What frees an
  *             object is its last call.
  * Callbacks.  Are called on a thread that is in a call of yours: one that waits for a run, or calls an
- *             instance. They must not be left by longjmp, an exception or the end of the thread; the
- *             process ends if they are. They may call this library.
- * Own threads.  A run has threads of the library only if one of its streams is a descriptor, a pipe or
- *             a function, or if STOCKADE_END was asked for: `stockade-run` and one `stockade-stream`
- *             per output. The backend for modules has `stockade-epoch`, threads while it compiles, and
+ *             instance. They must return: what longjmp out of one does is undefined, and an exception
+ *             ends the process. They may call this library.
+ * Workers.    A run has threads of the library only if one of its streams is a descriptor, a pipe or a
+ *             function, or if STOCKADE_END was asked for: `stockade-run` and one `stockade-stream` per
+ *             output. The backend for modules has `stockade-epoch`, threads while it compiles, and
  *             `stockade-guest` for a run whose caller has little stack. No signal of yours is given to
  *             those that last.
  * Children.   Your own are never waited for, and SIGCHLD is never touched: runs are held by sockets.
@@ -172,9 +172,7 @@ const char *stockade_error_hint(const stockade_error *error);
  *
  * Errors: STOCKADE_INVALID_ARGUMENT.
  */
-int32_t stockade_error_json(const stockade_error *error,
-                            char **json,
-                            stockade_error **failure);
+int32_t stockade_error_json(const stockade_error *error, char **json, stockade_error **failure);
 
 /** Frees an error. NULL is allowed. */
 void stockade_error_free(stockade_error *error);
@@ -248,8 +246,7 @@ void stockade_error_free(stockade_error *error);
  *
  * Free it by stockade_policy_free. Errors: STOCKADE_INVALID_ARGUMENT.
  */
-int32_t stockade_policy_new(stockade_policy **policy,
-                            stockade_error **error);
+int32_t stockade_policy_new(stockade_policy **policy, stockade_error **error);
 
 /**
  * A policy from JSON, such as `{ "limits": { "memory": "64MiB", "wall_time": "2s" } }`, of at most 1 MiB.
@@ -258,13 +255,11 @@ int32_t stockade_policy_new(stockade_policy **policy,
  * Free it by stockade_policy_free. Errors: STOCKADE_INVALID_POLICY names the unknown key, the value that
  * makes no sense or the place of the mistake; STOCKADE_INVALID_ARGUMENT.
  */
-int32_t stockade_policy_from_json(const char *text,
-                                  stockade_policy **policy,
+int32_t stockade_policy_from_json(const char *text, stockade_policy **policy,
                                   stockade_error **error);
 
 /** A policy from TOML; else as stockade_policy_from_json. */
-int32_t stockade_policy_from_toml(const char *text,
-                                  stockade_policy **policy,
+int32_t stockade_policy_from_toml(const char *text, stockade_policy **policy,
                                   stockade_error **error);
 
 /**
@@ -283,9 +278,7 @@ void stockade_policy_free(stockade_policy *policy);
  *
  * Errors: STOCKADE_INVALID_ARGUMENT.
  */
-int32_t stockade_policy_set(stockade_policy *policy,
-                            int32_t choice,
-                            stockade_error **error);
+int32_t stockade_policy_set(stockade_policy *policy, int32_t choice, stockade_error **error);
 
 /**
  * Sets a limit: one of STOCKADE_CONTROL_MEMORY to STOCKADE_CONTROL_FUEL, in the unit that stands there, or
@@ -294,9 +287,7 @@ int32_t stockade_policy_set(stockade_policy *policy,
  * Errors: STOCKADE_INVALID_POLICY for an amount that makes no sense, and then the policy is as it was;
  * STOCKADE_INVALID_ARGUMENT for a control that is no limit.
  */
-int32_t stockade_policy_set_limit(stockade_policy *policy,
-                                  int32_t control,
-                                  uint64_t amount,
+int32_t stockade_policy_set_limit(stockade_policy *policy, int32_t control, uint64_t amount,
                                   stockade_error **error);
 
 /**
@@ -306,8 +297,7 @@ int32_t stockade_policy_set_limit(stockade_policy *policy,
  * Errors: STOCKADE_INVALID_POLICY for an empty path; STOCKADE_INVALID_ARGUMENT. Whether it exists is found
  * out when a program is prepared.
  */
-int32_t stockade_policy_set_rootfs(stockade_policy *policy,
-                                   const char *path,
+int32_t stockade_policy_set_rootfs(stockade_policy *policy, const char *path,
                                    stockade_error **error);
 
 /**
@@ -318,11 +308,8 @@ int32_t stockade_policy_set_rootfs(stockade_policy *policy,
  * Errors: STOCKADE_INVALID_POLICY for a target that is no plain absolute path or is used twice, and then
  * the policy is as it was; STOCKADE_INVALID_ARGUMENT.
  */
-int32_t stockade_policy_add_bind(stockade_policy *policy,
-                                 const char *source,
-                                 const char *target,
-                                 int32_t access,
-                                 stockade_error **error);
+int32_t stockade_policy_add_bind(stockade_policy *policy, const char *source, const char *target,
+                                 int32_t access, stockade_error **error);
 
 /**
  * Puts an empty writable in-memory directory at `target`. Its `size` in bytes is a share of the limit
@@ -331,9 +318,7 @@ int32_t stockade_policy_add_bind(stockade_policy *policy,
  * Errors: as stockade_policy_add_bind, and STOCKADE_INVALID_POLICY for less than 4096 bytes or more than
  * the limit leaves.
  */
-int32_t stockade_policy_add_tmpfs(stockade_policy *policy,
-                                  const char *target,
-                                  uint64_t size,
+int32_t stockade_policy_add_tmpfs(stockade_policy *policy, const char *target, uint64_t size,
                                   stockade_error **error);
 
 /**
@@ -342,11 +327,8 @@ int32_t stockade_policy_add_tmpfs(stockade_policy *policy,
  *
  * Errors: as stockade_policy_add_bind.
  */
-int32_t stockade_policy_add_file(stockade_policy *policy,
-                                 const char *target,
-                                 const void *contents,
-                                 size_t length,
-                                 stockade_error **error);
+int32_t stockade_policy_add_file(stockade_policy *policy, const char *target, const void *contents,
+                                 size_t length, stockade_error **error);
 
 /**
  * Sets the working directory, an absolute path inside, "/tmp" by default, and the host name that the
@@ -354,9 +336,7 @@ int32_t stockade_policy_add_file(stockade_policy *policy,
  *
  * Errors: STOCKADE_INVALID_POLICY, and then the policy is as it was; STOCKADE_INVALID_ARGUMENT.
  */
-int32_t stockade_policy_set_process(stockade_policy *policy,
-                                    const char *cwd,
-                                    const char *hostname,
+int32_t stockade_policy_set_process(stockade_policy *policy, const char *cwd, const char *hostname,
                                     stockade_error **error);
 
 /**
@@ -366,9 +346,7 @@ int32_t stockade_policy_set_process(stockade_policy *policy,
  * Errors: STOCKADE_INVALID_POLICY for a name that is empty or has a `=`, and then the policy is as it was;
  * STOCKADE_INVALID_ARGUMENT.
  */
-int32_t stockade_policy_set_env(stockade_policy *policy,
-                                const char *name,
-                                const char *value,
+int32_t stockade_policy_set_env(stockade_policy *policy, const char *name, const char *value,
                                 stockade_error **error);
 
 /**
@@ -378,8 +356,7 @@ int32_t stockade_policy_set_env(stockade_policy *policy,
  *
  * Errors: STOCKADE_INVALID_ARGUMENT.
  */
-int32_t stockade_policy_set_best_effort(stockade_policy *policy,
-                                        int32_t control,
+int32_t stockade_policy_set_best_effort(stockade_policy *policy, int32_t control,
                                         stockade_error **error);
 
 /* Backends ------------------------------------------------------------------------------------- */
@@ -414,10 +391,8 @@ typedef struct stockade_wasm_options {
  * needs, and the hint says what to do; STOCKADE_SETUP; STOCKADE_INVALID_ARGUMENT, also for options with
  * STOCKADE_BACKEND_NAMESPACE. With STOCKADE_BACKEND_AUTO they come when a backend is first needed.
  */
-int32_t stockade_sandbox_new(int32_t backend,
-                             const stockade_wasm_options *options,
-                             stockade_sandbox **sandbox,
-                             stockade_error **error);
+int32_t stockade_sandbox_new(int32_t backend, const stockade_wasm_options *options,
+                             stockade_sandbox **sandbox, stockade_error **error);
 
 /** Frees a sandbox. What was prepared, loaded or started with it goes on. NULL is allowed. */
 void stockade_sandbox_free(stockade_sandbox *sandbox);
@@ -458,9 +433,7 @@ void stockade_sandbox_free(stockade_sandbox *sandbox);
  *
  * Returns 0 to go on; anything else stops the run, whose verdict is then STOCKADE_VERDICT_CANCELLED.
  */
-typedef int32_t (*stockade_output_function)(void *user_data,
-                                            int32_t stream,
-                                            const uint8_t *data,
+typedef int32_t (*stockade_output_function)(void *user_data, int32_t stream, const uint8_t *data,
                                             size_t length);
 
 /**
@@ -508,11 +481,8 @@ typedef struct stockade_stdio {
  * STOCKADE_PERMISSION_DENIED for what was asked; STOCKADE_UNSUPPORTED for controls that this host cannot
  * enforce; STOCKADE_SETUP, STOCKADE_HOST_LOST or STOCKADE_IO when the host fails; STOCKADE_INVALID_ARGUMENT.
  */
-int32_t stockade_run(const stockade_sandbox *sandbox,
-                     const stockade_policy *policy,
-                     const char *const *argv,
-                     const stockade_stdio *stdio,
-                     stockade_report **report,
+int32_t stockade_run(const stockade_sandbox *sandbox, const stockade_policy *policy,
+                     const char *const *argv, const stockade_stdio *stdio, stockade_report **report,
                      stockade_error **error);
 
 /**
@@ -521,12 +491,9 @@ int32_t stockade_run(const stockade_sandbox *sandbox,
  *
  * Free the execution by stockade_execution_free. `sandbox` is needed; else as stockade_run.
  */
-int32_t stockade_start(const stockade_sandbox *sandbox,
-                       const stockade_policy *policy,
-                       const char *const *argv,
-                       const stockade_stdio *stdio,
-                       stockade_execution **execution,
-                       stockade_error **error);
+int32_t stockade_start(const stockade_sandbox *sandbox, const stockade_policy *policy,
+                       const char *const *argv, const stockade_stdio *stdio,
+                       stockade_execution **execution, stockade_error **error);
 
 /**
  * Binds a policy to a program and computes all that can be computed before a run. Start it as often as
@@ -534,10 +501,8 @@ int32_t stockade_start(const stockade_sandbox *sandbox,
  *
  * Free it by stockade_prepared_free. `sandbox` is needed; else, and the errors, as stockade_run.
  */
-int32_t stockade_prepare(const stockade_sandbox *sandbox,
-                         const stockade_policy *policy,
-                         const char *const *argv,
-                         stockade_prepared **prepared,
+int32_t stockade_prepare(const stockade_sandbox *sandbox, const stockade_policy *policy,
+                         const char *const *argv, stockade_prepared **prepared,
                          stockade_error **error);
 
 /**
@@ -547,13 +512,9 @@ int32_t stockade_prepare(const stockade_sandbox *sandbox,
  * Errors: as stockade_prepare, and STOCKADE_INVALID_POLICY for bytes that are no module that this version
  * runs.
  */
-int32_t stockade_prepare_module(const stockade_sandbox *sandbox,
-                                const stockade_policy *policy,
-                                const void *data,
-                                size_t length,
-                                const char *const *arguments,
-                                stockade_prepared **prepared,
-                                stockade_error **error);
+int32_t stockade_prepare_module(const stockade_sandbox *sandbox, const stockade_policy *policy,
+                                const void *data, size_t length, const char *const *arguments,
+                                stockade_prepared **prepared, stockade_error **error);
 
 /**
  * How every control will be enforced, as JSON: `backend`, `policy`, `enforcement` as in the report, and
@@ -561,8 +522,7 @@ int32_t stockade_prepare_module(const stockade_sandbox *sandbox,
  *
  * Errors: STOCKADE_HOST_LOST, STOCKADE_INVALID_ARGUMENT.
  */
-int32_t stockade_prepared_plan_json(const stockade_prepared *prepared,
-                                    char **json,
+int32_t stockade_prepared_plan_json(const stockade_prepared *prepared, char **json,
                                     stockade_error **error);
 
 /**
@@ -571,21 +531,16 @@ int32_t stockade_prepared_plan_json(const stockade_prepared *prepared,
  *
  * Errors: STOCKADE_INVALID_POLICY for more, STOCKADE_HOST_LOST, STOCKADE_SETUP, STOCKADE_INVALID_ARGUMENT.
  */
-int32_t stockade_prepared_warm(const stockade_prepared *prepared,
-                               size_t count,
+int32_t stockade_prepared_warm(const stockade_prepared *prepared, size_t count,
                                stockade_error **error);
 
 /** Runs it and waits until nothing of it is alive; else as stockade_run. */
-int32_t stockade_prepared_run(const stockade_prepared *prepared,
-                              const stockade_stdio *stdio,
-                              stockade_report **report,
-                              stockade_error **error);
+int32_t stockade_prepared_run(const stockade_prepared *prepared, const stockade_stdio *stdio,
+                              stockade_report **report, stockade_error **error);
 
 /** Starts it and returns while it runs; else as stockade_start. */
-int32_t stockade_prepared_start(const stockade_prepared *prepared,
-                                const stockade_stdio *stdio,
-                                stockade_execution **execution,
-                                stockade_error **error);
+int32_t stockade_prepared_start(const stockade_prepared *prepared, const stockade_stdio *stdio,
+                                stockade_execution **execution, stockade_error **error);
 
 /** Frees it. What it started goes on. NULL is allowed. */
 void stockade_prepared_free(stockade_prepared *prepared);
@@ -603,9 +558,7 @@ void stockade_prepared_free(stockade_prepared *prepared);
  *
  * Errors: STOCKADE_INVALID_ARGUMENT, STOCKADE_IO, STOCKADE_HOST_LOST.
  */
-int32_t stockade_execution_take_fd(const stockade_execution *execution,
-                                   int32_t stream,
-                                   int32_t *fd,
+int32_t stockade_execution_take_fd(const stockade_execution *execution, int32_t stream, int32_t *fd,
                                    stockade_error **error);
 
 /**
@@ -619,8 +572,7 @@ int32_t stockade_execution_take_fd(const stockade_execution *execution,
  * STOCKADE_SETUP when the sandbox could not be built, STOCKADE_HOST_LOST, STOCKADE_IO,
  * STOCKADE_INVALID_ARGUMENT.
  */
-int32_t stockade_execution_wait(const stockade_execution *execution,
-                                stockade_report **report,
+int32_t stockade_execution_wait(const stockade_execution *execution, stockade_report **report,
                                 stockade_error **error);
 
 /**
@@ -629,8 +581,7 @@ int32_t stockade_execution_wait(const stockade_execution *execution,
  *
  * Errors: STOCKADE_HOST_LOST, STOCKADE_INVALID_ARGUMENT.
  */
-int32_t stockade_execution_kill(const stockade_execution *execution,
-                                stockade_error **error);
+int32_t stockade_execution_kill(const stockade_execution *execution, stockade_error **error);
 
 /**
  * Frees a run. What is alive of it is killed, and nothing is when this returns. No other thread may use it
@@ -711,16 +662,14 @@ uint64_t stockade_report_amount(const stockade_report *report, int32_t amount);
  *
  * The bytes belong to the report. NULL for NULL and for another stream.
  */
-const uint8_t *stockade_report_output(const stockade_report *report,
-                                      int32_t stream,
+const uint8_t *stockade_report_output(const stockade_report *report, int32_t stream,
                                       size_t *length);
 
 /**
  * How well a control was enforced: STOCKADE_ENFORCED, STOCKADE_APPROXIMATED or STOCKADE_NOT_ENFORCED. 0 for
  * one that the receipt does not have, since it was not asked for.
  */
-int32_t stockade_report_enforcement(const stockade_report *report,
-                                    int32_t control);
+int32_t stockade_report_enforcement(const stockade_report *report, int32_t control);
 
 /**
  * The whole report as JSON but for what was captured: verdict, usage, what became of the output, for every
@@ -728,9 +677,7 @@ int32_t stockade_report_enforcement(const stockade_report *report,
  *
  * Errors: STOCKADE_INVALID_ARGUMENT.
  */
-int32_t stockade_report_json(const stockade_report *report,
-                             char **json,
-                             stockade_error **error);
+int32_t stockade_report_json(const stockade_report *report, char **json, stockade_error **error);
 
 /** Frees a report. NULL is allowed. */
 void stockade_report_free(stockade_report *report);
@@ -779,12 +726,9 @@ typedef struct stockade_value {
  *
  * Returns 0; anything else ends the instance with a trap.
  */
-typedef int32_t (*stockade_host_function)(void *user_data,
-                                          stockade_call *call,
-                                          const stockade_value *arguments,
-                                          size_t argument_count,
-                                          stockade_value *results,
-                                          size_t result_count);
+typedef int32_t (*stockade_host_function)(void *user_data, stockade_call *call,
+                                          const stockade_value *arguments, size_t argument_count,
+                                          stockade_value *results, size_t result_count);
 
 /** A function of the host's, and the name by which modules import it. */
 typedef struct stockade_import {
@@ -813,22 +757,14 @@ typedef struct stockade_import {
  * something else, STOCKADE_NOT_FOUND, STOCKADE_PERMISSION_DENIED, STOCKADE_UNSUPPORTED, STOCKADE_SETUP,
  * STOCKADE_HOST_LOST, STOCKADE_INVALID_ARGUMENT.
  */
-int32_t stockade_module_load(const stockade_sandbox *sandbox,
-                             const stockade_policy *policy,
-                             const char *path,
-                             const stockade_import *imports,
-                             size_t import_count,
-                             stockade_module **module,
-                             stockade_error **error);
+int32_t stockade_module_load(const stockade_sandbox *sandbox, const stockade_policy *policy,
+                             const char *path, const stockade_import *imports, size_t import_count,
+                             stockade_module **module, stockade_error **error);
 
 /** The same for a module by its bytes, which are copied. */
-int32_t stockade_module_load_bytes(const stockade_sandbox *sandbox,
-                                   const stockade_policy *policy,
-                                   const void *data,
-                                   size_t length,
-                                   const stockade_import *imports,
-                                   size_t import_count,
-                                   stockade_module **module,
+int32_t stockade_module_load_bytes(const stockade_sandbox *sandbox, const stockade_policy *policy,
+                                   const void *data, size_t length, const stockade_import *imports,
+                                   size_t import_count, stockade_module **module,
                                    stockade_error **error);
 
 /**
@@ -837,8 +773,7 @@ int32_t stockade_module_load_bytes(const stockade_sandbox *sandbox,
  *
  * Errors: STOCKADE_HOST_LOST, STOCKADE_INVALID_ARGUMENT.
  */
-int32_t stockade_module_functions_json(const stockade_module *module,
-                                       char **json,
+int32_t stockade_module_functions_json(const stockade_module *module, char **json,
                                        stockade_error **error);
 
 /**
@@ -847,8 +782,7 @@ int32_t stockade_module_functions_json(const stockade_module *module,
  *
  * Free it by stockade_instance_free. Errors: STOCKADE_SETUP, STOCKADE_HOST_LOST, STOCKADE_INVALID_ARGUMENT.
  */
-int32_t stockade_module_instantiate(const stockade_module *module,
-                                    stockade_instance **instance,
+int32_t stockade_module_instantiate(const stockade_module *module, stockade_instance **instance,
                                     stockade_error **error);
 
 /** Frees a module. Its instances go on. NULL is allowed. */
@@ -864,12 +798,9 @@ void stockade_module_free(stockade_module *module);
  * STOCKADE_INVALID_POLICY for arguments of other types, STOCKADE_HOST_LOST, STOCKADE_INVALID_ARGUMENT, also
  * when the instance is in a call.
  */
-int32_t stockade_instance_call(stockade_instance *instance,
-                               const char *name,
-                               const stockade_value *arguments,
-                               size_t argument_count,
-                               stockade_value *results,
-                               size_t result_count,
+int32_t stockade_instance_call(stockade_instance *instance, const char *name,
+                               const stockade_value *arguments, size_t argument_count,
+                               stockade_value *results, size_t result_count,
                                stockade_error **error);
 
 /**
@@ -883,13 +814,9 @@ int32_t stockade_instance_call(stockade_instance *instance,
  * The output belongs to the instance until its next call, and is never NULL. Errors: as
  * stockade_instance_call.
  */
-int32_t stockade_instance_call_bytes(stockade_instance *instance,
-                                     const char *name,
-                                     const void *input,
-                                     size_t input_length,
-                                     const uint8_t **output,
-                                     size_t *output_length,
-                                     stockade_error **error);
+int32_t stockade_instance_call_bytes(stockade_instance *instance, const char *name,
+                                     const void *input, size_t input_length, const uint8_t **output,
+                                     size_t *output_length, stockade_error **error);
 
 /**
  * What the last call used and printed, and how its limits were enforced. The verdict is
@@ -898,8 +825,7 @@ int32_t stockade_instance_call_bytes(stockade_instance *instance,
  * Free it by stockade_report_free. Errors: STOCKADE_HOST_LOST, STOCKADE_INVALID_ARGUMENT, also when the
  * instance is in a call.
  */
-int32_t stockade_instance_report(stockade_instance *instance,
-                                 stockade_report **report,
+int32_t stockade_instance_report(stockade_instance *instance, stockade_report **report,
                                  stockade_error **error);
 
 /**
@@ -918,10 +844,7 @@ void stockade_instance_free(stockade_instance *instance);
  * Returns STOCKADE_OK, or STOCKADE_INVALID_ARGUMENT for NULL or a range that is not in the memory, and then
  * nothing is copied.
  */
-int32_t stockade_call_read(stockade_call *call,
-                           uint32_t address,
-                           void *buffer,
-                           size_t length);
+int32_t stockade_call_read(stockade_call *call, uint32_t address, void *buffer, size_t length);
 
 /**
  * Within a host function: copies `length` bytes to `address` of the guest's memory; else as
@@ -962,8 +885,7 @@ void stockade_string_free(char *string);
  *
  * Errors: STOCKADE_INVALID_ARGUMENT, STOCKADE_INTERNAL. A host that can enforce nothing is no error.
  */
-int32_t stockade_doctor_json(char **json,
-                             stockade_error **error);
+int32_t stockade_doctor_json(char **json, stockade_error **error);
 
 #ifdef __cplusplus
 }

@@ -292,4 +292,15 @@ fn declarations_in_the_header_are_short() {
                   /**\n * Three\n * lines.\n */\nvoid f(const stockade_error *error);\n\n\
                   typedef struct stockade_error stockade_error;\n";
     assert_eq!(header::compact(written), wanted);
+    let long =
+        |count: usize| format!("int32_t f({}int b);\n", "struct stockade_a *a, ".repeat(count));
+    assert_eq!(
+        header::compact(&long(5)),
+        "int32_t f(".to_owned() + &"stockade_a *a, ".repeat(5) + "int b);\n"
+    );
+    let folded = header::compact(&long(7));
+    let lines: Vec<&str> = folded.lines().collect();
+    assert_eq!(lines.len(), 2);
+    assert!(lines[0].ends_with("stockade_a *a,") && lines[0].len() <= 100);
+    assert_eq!(lines[1], "          stockade_a *a, int b);");
 }
