@@ -11,14 +11,21 @@ use std::process::{Command, Stdio};
 /// Variables that `cargo run` set for this program alone are taken away, so that the inner cargo
 /// sees what the caller's shell had.
 pub(crate) fn cargo(arguments: &[&str]) -> Command {
-    let mut command = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    let mut command = outside(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    command.args(arguments);
+    command
+}
+
+/// A program that sees what the caller's shell had, run at the workspace root.
+pub(crate) fn outside(program: impl AsRef<OsStr>) -> Command {
+    let mut command = Command::new(program);
     for (name, _) in env::vars_os() {
         let name = name.to_string_lossy();
         if name.starts_with("CARGO_PKG_") || name.starts_with("CARGO_MANIFEST_") {
             command.env_remove(&*name);
         }
     }
-    command.args(arguments).current_dir(workspace::root()).stdin(Stdio::null());
+    command.current_dir(workspace::root()).stdin(Stdio::null());
     command
 }
 
@@ -49,6 +56,21 @@ pub(crate) fn read(command: &mut Command) -> Outcome<String> {
         return Err(format!("`{line}` failed: {}", output.status));
     }
     String::from_utf8(output.stdout).map_err(|_| format!("`{line}` did not print UTF-8"))
+}
+
+/// Runs a command for its standard output, and shows nothing of it unless it fails.
+pub(crate) fn quietly(command: &mut Command) -> Outcome<String> {
+    let line = line(command);
+    let output = command
+        .stdin(Stdio::null())
+        .output()
+        .map_err(|error| format!("cannot run `{line}`: {error}"))?;
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    if output.status.success() {
+        return Ok(text(&output.stdout));
+    }
+    let said = text(&[output.stdout, output.stderr].concat());
+    Err(format!("`{line}` failed: {}\n{said}", output.status))
 }
 
 /// Whether a command runs and succeeds; nothing is shown.

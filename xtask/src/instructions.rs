@@ -10,9 +10,10 @@ mod tests;
 
 use crate::test::build::Artifact;
 use crate::workspace::{self, Metadata};
-use crate::{Outcome, command, host, setup};
+use crate::{Outcome, command, setup, valgrind};
 use std::collections::BTreeMap;
 use std::env::consts::ARCH;
+use std::ffi::OsString;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -34,24 +35,6 @@ const PROFILE: [&str; 4] =
 /// Has the C library choose the same functions on every machine.
 const TUNABLES: &str = "glibc.cpu.hwcaps=-AVX2,-AVX512F,-AVX512VL,-ERMS,-FSRM";
 
-/// Has `prctl(PR_GET_AUXV)` refused to the program that is then executed. The kernel answers it
-/// with the address of a vDSO that valgrind (3.19) has taken away, and rustix would call it; refused,
-/// it reads `/proc/self/auxv`, which valgrind gives without.
-const WITHOUT_AUXV: &str = r#"
-import ctypes, os, platform, struct, sys
-prctl = {"x86_64": 157, "aarch64": 167}[platform.machine()]
-LOAD, EQUAL, RETURN = 0x20, 0x15, 0x06
-rules = [(LOAD, 0, 0, 0), (EQUAL, 0, 3, prctl), (LOAD, 0, 0, 16), (EQUAL, 0, 1, 0x41555856),
-         (RETURN, 0, 0, 0x00050016), (RETURN, 0, 0, 0x7FFF0000)]
-rules = ctypes.create_string_buffer(b"".join(struct.pack("HBBI", *rule) for rule in rules))
-program = ctypes.create_string_buffer(struct.pack("HP", len(rules) // 8, ctypes.addressof(rules)))
-libc = ctypes.CDLL(None, use_errno=True)
-NO_NEW_PRIVS, SECCOMP, FILTER = 38, 22, 2
-if libc.prctl(NO_NEW_PRIVS, 1, 0, 0, 0) or libc.prctl(SECCOMP, FILTER, program, 0, 0):
-    sys.exit("no filter: " + os.strerror(ctypes.get_errno()))
-os.execv(sys.argv[1], sys.argv[1:])
-"#;
-
 /// Counts, and compares with the table; or writes it.
 pub(crate) fn run(arguments: &[&str]) -> Outcome {
     let bless = match arguments {
@@ -60,7 +43,7 @@ pub(crate) fn run(arguments: &[&str]) -> Outcome {
         _ => return Err("instructions takes nothing but --bless".to_owned()),
     };
     setup::for_counting();
-    let Some(valgrind) = command::find("valgrind", &[]) else {
+    let Some(valgrind) = valgrind::words() else {
         println!("SKIP: instructions: valgrind is not installed; run: cargo xtask setup");
         return Ok(());
     };
@@ -117,7 +100,7 @@ fn build() -> Outcome<PathBuf> {
 
 /// The program, and what counts its instructions.
 struct Counter {
-    valgrind: PathBuf,
+    valgrind: Vec<OsString>,
     program: PathBuf,
 }
 
@@ -153,8 +136,8 @@ impl Counter {
     }
 
     fn command(&self, output: &Path) -> Command {
-        let mut command = Command::new(host::PYTHON);
-        command.args(["-I", "-c", WITHOUT_AUXV]).arg(&self.valgrind);
+        let mut command = Command::new(&self.valgrind[0]);
+        command.args(&self.valgrind[1..]);
         command.arg("--tool=callgrind").arg(format!("--callgrind-out-file={}", output.display()));
         command.arg(&self.program).env_clear().env("GLIBC_TUNABLES", TUNABLES);
         command.current_dir("/").stdin(Stdio::null());

@@ -19,6 +19,7 @@ mod setup;
 mod table;
 mod test;
 mod tidy;
+mod valgrind;
 mod vm;
 mod workspace;
 
@@ -35,6 +36,7 @@ Commands:
   setup           check what the other commands need; as root on Debian or Ubuntu, install it
   test            run every test that this machine can run, and say what was skipped and why
   python-test     of these, the tests of the Python package alone
+  c-test          of these, the tests of the C library alone
   container-test  run tests inside unprivileged containers
   compat-test     run ordinary programs outside and inside, and compare: [--long]
   instructions    count the instructions of each path, against the committed table: [--bless]
@@ -56,6 +58,7 @@ fn main() -> ExitCode {
         ["setup"] => setup::run(),
         ["test"] => test::run(),
         ["python-test"] => test::run_python(),
+        ["c-test"] => test::run_c(),
         ["container-test"] => container::run(),
         ["vm-test"] => vm::run(),
         ["demo"] => demo::run(),

@@ -59,6 +59,24 @@ const PROGRAMS: [Need; 5] = [
 const COUNTING: [Need; 1] =
     [Need { what: "valgrind", packages: &["valgrind"], found: || has("valgrind") }];
 
+/// What the C library is installed, compiled and tested with.
+const C: [Need; 6] = [
+    Need { what: "gcc", packages: &["gcc", "libc6-dev"], found: || has("gcc") },
+    Need { what: "g++", packages: &["g++"], found: || has("g++") },
+    Need { what: "make", packages: &["make"], found: || has("make") },
+    Need { what: "pkg-config", packages: &["pkg-config"], found: || has("pkg-config") },
+    Need { what: "valgrind", packages: &["valgrind"], found: || has("valgrind") },
+    Need { what: "luajit", packages: &["luajit"], found: || has("luajit") },
+];
+
+/// Checks what the tests of the C library use; installs what is missing where it may. What is missing
+/// all the same is skipped later.
+pub(crate) fn for_c() {
+    if let Err(reason) = provide(&C) {
+        println!("setup: {reason}");
+    }
+}
+
 /// Checks what counts instructions; installs it where it may. Without it nothing is counted.
 pub(crate) fn for_counting() {
     if let Err(reason) = provide(&COUNTING) {

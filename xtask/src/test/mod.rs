@@ -1,6 +1,7 @@
 //! `cargo xtask test`: every test this machine can run, with a count of what it cannot.
 
 pub(crate) mod build;
+mod c;
 mod programs;
 pub(crate) mod python;
 pub(crate) mod rootless;
@@ -42,6 +43,7 @@ pub(crate) fn run() -> Outcome {
     }
 
     tiers.extend(python::run(&metadata, &expect)?);
+    tiers.extend(c::run(&metadata, &expect)?);
 
     let total = tally::summarize(tiers);
     if total.failed == 0 { Ok(()) } else { Err("there are failed tests".to_owned()) }
@@ -52,6 +54,13 @@ pub(crate) fn run_python() -> Outcome {
     setup::run()?;
     let expect = env::var(EXPECT).unwrap_or_else(|_| host::features(None));
     let total = tally::summarize(python::run(&Metadata::load()?, &expect)?);
+    if total.failed == 0 { Ok(()) } else { Err("there are failed tests".to_owned()) }
+}
+
+/// Runs the tiers of the C library alone.
+pub(crate) fn run_c() -> Outcome {
+    let expect = env::var(EXPECT).unwrap_or_else(|_| host::features(None));
+    let total = tally::summarize(c::run(&Metadata::load()?, &expect)?);
     if total.failed == 0 { Ok(()) } else { Err("there are failed tests".to_owned()) }
 }
 

@@ -17,7 +17,7 @@ const MATURIN: (&str, &str) = ("maturin", "1.16.0");
 pub(crate) const RUFF: (&str, &str) = ("ruff", "0.14.6");
 pub(crate) const PACKAGE: &str = "bindings/python";
 /// Where programs are looked for in the tests' environments.
-const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+pub(super) const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 /// What is tested with the other interpreters of this machine, oldest and newest: what needs no other
 /// package than pytest.
 const PORTABLE: [&str; 6] = [
@@ -134,7 +134,7 @@ fn stage_tests(to: &Path) -> Outcome {
     Ok(())
 }
 
-fn copy(from: &Path, to: &Path) -> Outcome {
+pub(super) fn copy(from: &Path, to: &Path) -> Outcome {
     let failed = |error: std::io::Error| format!("copying {}: {error}", from.display());
     if !from.is_dir() {
         return fs::copy(from, to).map(drop).map_err(failed);
