@@ -30,8 +30,12 @@
  *             before the call returns: it may be on the stack. Only `user_data` has to last.
  * NULL.       Where something is needed NULL is an error, not a crash. Where it means a default, the
  *             function says so. Every function that frees takes NULL.
- * Strings.    End with a NUL. Text is UTF-8, else it is an error; paths, arguments of programs and what
- *             they print are bytes as they are.
+ * Strings.    End with a NUL. Text is UTF-8, else it is an error, and so are names and paths inside a
+ *             sandbox; paths of the host, arguments of programs and what they print are bytes as they
+ *             are.
+ * Files.      Have descriptors 0, 1 and 2 open, to /dev/null at least: those of the library are where
+ *             the kernel puts them, and are lost to it when they are closed or replaced. All of them
+ *             are closed when a program is executed.
  * Threads.    A function whose first parameter is a pointer to const may be called from many threads at
  *             once, for one object too. Of the others, one call at a time for one object. What frees an
  *             object is its last call.
@@ -52,7 +56,8 @@
  *             input causes no SIGPIPE here. Calls that wait go on when a handler of yours returns.
  * fork.       A child must not use what its parent opened or started: it gets STOCKADE_HOST_LOST, and
  *             freeing it there touches nothing of the parent's. What a child opens itself works.
- *             Policies, reports and errors are data, and may be used.
+ *             Policies, reports and errors are data, and may be used. A fork waits for what other
+ *             threads are opening, preparing, loading or starting at the time.
  * Unloading.  The library stays in memory after dlclose, since its handlers and threads are in it.
  * Panics.     A defect of the library is STOCKADE_INTERNAL. Nothing is printed.
  * Stability.  Programs that are linked with one version run with every later one of the same SONAME,
@@ -753,9 +758,10 @@ typedef struct stockade_import {
  * STOCKADE_BACKEND_AUTO. `policy`: times, output and fuel are for each call anew, memory is what an instance
  * holds; NULL is the default one.
  *
- * Free it by stockade_module_free. Errors: STOCKADE_INVALID_POLICY for what is no module or imports
- * something else, STOCKADE_NOT_FOUND, STOCKADE_PERMISSION_DENIED, STOCKADE_UNSUPPORTED, STOCKADE_SETUP,
- * STOCKADE_HOST_LOST, STOCKADE_INVALID_ARGUMENT.
+ * Free it by stockade_module_free. Errors: STOCKADE_INVALID_POLICY for what is no module, or imports a
+ * function with another signature; STOCKADE_UNSUPPORTED for what it imports and is not given; for the file
+ * STOCKADE_NOT_FOUND, STOCKADE_PERMISSION_DENIED; STOCKADE_SETUP, STOCKADE_HOST_LOST,
+ * STOCKADE_INVALID_ARGUMENT.
  */
 int32_t stockade_module_load(const stockade_sandbox *sandbox, const stockade_policy *policy,
                              const char *path, const stockade_import *imports, size_t import_count,
@@ -794,9 +800,9 @@ void stockade_module_free(stockade_module *module);
  * success.
  *
  * Errors: STOCKADE_ENDED when the call did not return; the instance is then over, and so says every later
- * call: stockade_instance_report has the verdict. STOCKADE_NOT_FOUND for an unknown name,
- * STOCKADE_INVALID_POLICY for arguments of other types, STOCKADE_HOST_LOST, STOCKADE_INVALID_ARGUMENT, also
- * when the instance is in a call.
+ * call: stockade_instance_report has the verdict. STOCKADE_NOT_FOUND for an unknown name;
+ * STOCKADE_INVALID_ARGUMENT for other counts or types than the function has, and when the instance is in a
+ * call; STOCKADE_HOST_LOST.
  */
 int32_t stockade_instance_call(stockade_instance *instance, const char *name,
                                const stockade_value *arguments, size_t argument_count,

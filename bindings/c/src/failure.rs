@@ -1,5 +1,6 @@
 //! [`Failure`]: why a call from C did not do what it was asked.
 
+use std::borrow::Cow;
 use std::ffi::{CStr, CString};
 use std::sync::Arc;
 
@@ -16,7 +17,7 @@ pub(crate) enum Failure {
     Library(#[from] Arc<stockade::Error>),
     /// An argument that makes no sense to C's side of the border.
     #[error("`{name}` {wrong}")]
-    Argument { name: &'static str, wrong: String },
+    Argument { name: Cow<'static, str>, wrong: String },
     /// Something was used in an order that makes no sense.
     #[error("{0}")]
     Order(&'static str),
@@ -30,7 +31,7 @@ pub(crate) enum Failure {
 
 impl Failure {
     pub(crate) fn argument(name: &'static str, wrong: impl Into<String>) -> Self {
-        Self::Argument { name, wrong: wrong.into() }
+        Self::Argument { name: name.into(), wrong: wrong.into() }
     }
 
     pub(crate) fn null(name: &'static str) -> Self {

@@ -5,7 +5,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
 
 use serde_json::json;
 use stockade::embed::Owned;
-use stockade::wasm::{BytesFunction, Imports, Library, Outcome, UntypedFunction, Value, ValueType};
+use stockade::wasm::{
+    BytesFunction, Imports, Library, Outcome, Signature, UntypedFunction, Value, ValueType,
+};
 use stockade::{Killer, Program, wasm};
 
 use crate::exported::handles::{Instance, Module, Policy, Report, Sandbox};
@@ -97,11 +99,7 @@ impl Instance {
         let mut working = self.work()?;
         let Working { library, instance, numbers, .. } = &mut *working;
         let function = numbers.get(name, |name| library.untyped(name))?;
-        let wanted = function.signature().results.len();
-        if wanted != result_count {
-            let wrong = format!("is {result_count}, and `{name}` has {wanted} results");
-            return Err(Failure::argument("result_count", wrong));
-        }
+        fits(function.signature(), arguments, result_count)?;
         returned(instance.call_untyped(function, arguments)?)
     }
 
@@ -127,6 +125,27 @@ impl Instance {
     pub(crate) fn kill(&self) -> Result<(), Failure> {
         self.guest.get()?.killer.kill();
         Ok(())
+    }
+}
+
+/// Refuses other arguments, or room for other results, than a function has.
+fn fits(function: &Signature, arguments: &[Value], result_count: usize) -> Result<(), Failure> {
+    let Signature { name, parameters, results, .. } = function;
+    if arguments.len() != parameters.len() {
+        let wrong = format!("is {}, and `{name}` takes {}", arguments.len(), parameters.len());
+        return Err(Failure::argument("argument_count", wrong));
+    }
+    if result_count != results.len() {
+        let wrong = format!("is {result_count}, and `{name}` has {}", results.len());
+        return Err(Failure::argument("result_count", wrong));
+    }
+    let mut pairs = arguments.iter().zip(parameters).enumerate();
+    match pairs.find(|(_, (given, wanted))| given.kind() != **wanted) {
+        None => Ok(()),
+        Some((place, (given, wanted))) => {
+            let wrong = format!("[{place}] is of {}, and `{name}` takes {wanted}", given.kind());
+            Err(Failure::argument("arguments", wrong))
+        }
     }
 }
 

@@ -70,11 +70,21 @@ impl HostCallback {
     }
 }
 
+/// Says of which import an argument is.
+fn within(place: usize, failure: Failure) -> Failure {
+    match failure {
+        Failure::Argument { name, wrong } => {
+            Failure::Argument { name: format!("imports[{place}].{name}").into(), wrong }
+        }
+        other => other,
+    }
+}
+
 /// The types of parameters and results, from a text such as "i32 i32 -> i64".
 fn signature(text: &str) -> Result<(Vec<ValueType>, Vec<ValueType>), Failure> {
     let wrong = || {
         let wrong = format!("is \"{text}\", and has to be types such as \"i32 i64 -> f64\"");
-        Failure::argument("imports.signature", wrong)
+        Failure::argument("signature", wrong)
     };
     let types = |words: &str| -> Result<Vec<ValueType>, Failure> {
         let known = [ValueType::I32, ValueType::I64, ValueType::F32, ValueType::F64];
@@ -91,11 +101,13 @@ fn signature(text: &str) -> Result<(Vec<ValueType>, Vec<ValueType>), Failure> {
 /// Each function can be called with its data as long as the module or an instance of it is there.
 pub(super) unsafe fn imports(functions: &[Import]) -> Result<Imports, Failure> {
     let mut imports = Imports::new();
-    for import in functions {
-        let module = text(import.module, "imports.module")?;
-        let name = text(import.name, "imports.name")?;
-        let function = import.function.ok_or_else(|| Failure::null("imports.function"))?;
-        let (parameters, results) = signature(text(import.signature, "imports.signature")?)?;
+    for (place, import) in functions.iter().enumerate() {
+        let at = |failure| within(place, failure);
+        let module = text(import.module, "module").map_err(at)?;
+        let name = text(import.name, "name").map_err(at)?;
+        let function = import.function.ok_or_else(|| at(Failure::null("function")))?;
+        let (parameters, results) =
+            text(import.signature, "signature").and_then(signature).map_err(at)?;
         let callback = HostCallback { function, user_data: import.user_data };
         imports = imports.with_types(module, name, &parameters, &results, {
             let results = results.clone();

@@ -69,9 +69,10 @@ impl Call {
 /// STOCKADE_BACKEND_AUTO. `policy`: times, output and fuel are for each call anew, memory is what an instance
 /// holds; NULL is the default one.
 ///
-/// Free it by stockade_module_free. Errors: STOCKADE_INVALID_POLICY for what is no module or imports
-/// something else, STOCKADE_NOT_FOUND, STOCKADE_PERMISSION_DENIED, STOCKADE_UNSUPPORTED, STOCKADE_SETUP,
-/// STOCKADE_HOST_LOST, STOCKADE_INVALID_ARGUMENT.
+/// Free it by stockade_module_free. Errors: STOCKADE_INVALID_POLICY for what is no module, or imports a
+/// function with another signature; STOCKADE_UNSUPPORTED for what it imports and is not given; for the file
+/// STOCKADE_NOT_FOUND, STOCKADE_PERMISSION_DENIED; STOCKADE_SETUP, STOCKADE_HOST_LOST,
+/// STOCKADE_INVALID_ARGUMENT.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn stockade_module_load(
     sandbox: Option<&Sandbox>,
@@ -168,9 +169,9 @@ pub extern "C" fn stockade_module_free(module: Option<Box<Module>>) {
 /// success.
 ///
 /// Errors: STOCKADE_ENDED when the call did not return; the instance is then over, and so says every later
-/// call: stockade_instance_report has the verdict. STOCKADE_NOT_FOUND for an unknown name,
-/// STOCKADE_INVALID_POLICY for arguments of other types, STOCKADE_HOST_LOST, STOCKADE_INVALID_ARGUMENT, also
-/// when the instance is in a call.
+/// call: stockade_instance_report has the verdict. STOCKADE_NOT_FOUND for an unknown name;
+/// STOCKADE_INVALID_ARGUMENT for other counts or types than the function has, and when the instance is in a
+/// call; STOCKADE_HOST_LOST.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn stockade_instance_call(
     instance: *mut Instance,
