@@ -7,6 +7,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use crate::engine::Engines;
+use crate::handlers;
 
 /// Times at which guests are to be looked at.
 #[derive(Debug)]
@@ -58,7 +59,10 @@ impl Clock {
             owner: std::process::id(),
         });
         let weak = Arc::downgrade(&clock);
-        thread::Builder::new().name("stockade-epoch".to_owned()).spawn(move || tick(&weak))?;
+        thread::Builder::new().name("stockade-epoch".to_owned()).spawn(move || {
+            handlers::leave_to_the_host();
+            tick(&weak);
+        })?;
         Ok(clock)
     }
 

@@ -17,6 +17,7 @@ use wasmtime::{Engine, Module};
 
 use crate::cache::{Cache, Name, Verified};
 use crate::check::{self, Kind};
+use crate::handlers;
 use crate::module::ModuleError;
 
 /// Processor time each thread may take for one module unless the caller says otherwise.
@@ -141,6 +142,7 @@ fn threads(time: Duration) -> Result<ThreadPool, rayon::ThreadPoolBuildError> {
         .stack_size(STACK)
         .thread_name(|_| "stockade-compile".to_owned())
         .start_handler(move |_| {
+            handlers::leave_to_the_host();
             timing::set_thread_profiler(Box::new(Budget(time)));
         })
         .build()

@@ -40,6 +40,21 @@ pub(crate) fn remember() {
     });
 }
 
+/// Leaves the host's signals to its own threads; called at the start of each of this library's. What a
+/// guest's own instruction causes is let through: blocked, it would end the process.
+pub(crate) fn leave_to_the_host() {
+    let mut set = MaybeUninit::uninit();
+    // SAFETY: the set is written before it is read and passed on, the signals are some, and the old mask
+    // is not asked for.
+    unsafe {
+        libc::sigfillset(set.as_mut_ptr());
+        for signal in SIGNALS {
+            libc::sigdelset(set.as_mut_ptr(), signal);
+        }
+        libc::pthread_sigmask(libc::SIG_BLOCK, set.as_ptr(), ptr::null_mut());
+    }
+}
+
 /// The action for a signal.
 fn current(signal: c_int) -> sigaction {
     let mut action = MaybeUninit::zeroed();

@@ -165,3 +165,40 @@ fn no_stream_is_a_terminal() {
             (call $exit (local.get $types))))"#;
     assert_exited(&run(&Policy::default(), text), 0);
 }
+
+#[test]
+fn signals_of_the_host_are_left_to_its_own_threads() {
+    /// SIGHUP, SIGINT and SIGTERM, as masks in /proc have them.
+    const HOSTS: u64 = 0x4003;
+    /// SIGILL, SIGBUS, SIGFPE and SIGSEGV.
+    const GUESTS: u64 = 0x4c8;
+    let masks = |name: &str| -> Vec<u64> {
+        let tasks = std::fs::read_dir("/proc/self/task").expect("this process has threads");
+        let texts =
+            tasks.filter_map(|task| std::fs::read_to_string(task.ok()?.path().join("status")).ok());
+        let of_name = texts.filter(|text| text.starts_with(&format!("Name:\t{name}\n")));
+        of_name
+            .map(|text| {
+                let mask = text.lines().find_map(|line| line.strip_prefix("SigBlk:\t"));
+                u64::from_str_radix(mask.expect("a thread has a mask"), 16).expect("it is a number")
+            })
+            .collect()
+    };
+    let prepared = prepare(&Policy::default(), &cat());
+    let mut run = prepared.start(Stdio::streamed()).expect("it starts");
+    let mut input = run.stdin().expect("it is streamed");
+    let mut output = run.stdout().expect("it is streamed");
+    // It runs once it answers.
+    input.write_all(b"x").expect("it reads");
+    output.read_exact(&mut [0]).expect("it answers");
+
+    for name in ["stockade-guest", "stockade-epoch"] {
+        let masks = masks(name);
+        assert!(!masks.is_empty(), "there is no {name}");
+        for mask in masks {
+            assert_eq!((mask & HOSTS, mask & GUESTS), (HOSTS, 0), "{name}: {mask:#x}");
+        }
+    }
+    drop(input);
+    assert_exited(&run.wait().expect("it ends"), 0);
+}
