@@ -1,0 +1,5 @@
+/* Is not C. */
+int main(void)
+{
+    return answer;
+}
