@@ -17,6 +17,7 @@
 //! | [`receipt`] | what enforced each control, and what `best_effort` allows |
 //! | [`errors`] | why a run did not happen, and what to do about it |
 //! | [`command_line`] | the `stockade` command and its exit status |
+//! | [`c`] | the same from C, and from what calls C |
 //! | [`which_hosts`] | what a host must offer, and what is missing without it |
 //! | [`doctor`] | what this host can enforce, and what to do about the rest |
 //! | [`attacks`] | trying to break out, on this host |
@@ -68,6 +69,9 @@ pub mod errors {}
 
 #[doc = include_str!("manual/command_line.md")]
 pub mod command_line {}
+
+#[doc = include_str!("manual/c.md")]
+pub mod c {}
 
 #[doc = include_str!("manual/which_hosts.md")]
 pub mod which_hosts {}
