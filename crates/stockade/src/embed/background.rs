@@ -186,10 +186,11 @@ impl Teller {
     fn tell(&self, outcome: Outcome<Report>) {
         let End { outcome: place, came, bell } = &*self.0;
         let outcome = outcome.map(Arc::new).map_err(Arc::new);
-        place.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(outcome);
-        came.notify_all();
-        // A counter that is at its end already rings all the same.
+        let mut place = place.lock().unwrap_or_else(PoisonError::into_inner);
+        place.get_or_insert(outcome);
+        // Rung before anybody can see the outcome. A counter that is at its end already rings all the same.
         let _ = rustix::io::write(bell, &1u64.to_ne_bytes());
+        came.notify_all();
     }
 }
 

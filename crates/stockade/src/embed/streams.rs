@@ -43,7 +43,8 @@ pub enum Sink {
     /// Into a channel, as it comes, in chunks of 64 KiB at most. Its end is that of the channel, which
     /// may come after that of the run. A channel whose receiver is gone is a closed pipe to the program.
     Chunks(SyncSender<Chunk>),
-    /// For standard error alone: where standard output goes, unless that is [`Sink::Captured`].
+    /// For standard error alone: where standard output goes, unless that is [`Sink::Captured`]. The
+    /// program has two pipes all the same, so that what it prints to both at once may change places.
     Stdout,
 }
 
