@@ -30,7 +30,7 @@ pub(crate) enum Failure {
 }
 
 impl Failure {
-    pub(crate) fn argument(name: &'static str, wrong: impl Into<String>) -> Self {
+    pub(crate) fn argument(name: impl Into<Cow<'static, str>>, wrong: impl Into<String>) -> Self {
         Self::Argument { name: name.into(), wrong: wrong.into() }
     }
 

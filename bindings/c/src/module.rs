@@ -143,8 +143,8 @@ fn fits(function: &Signature, arguments: &[Value], result_count: usize) -> Resul
     match pairs.find(|(_, (given, wanted))| given.kind() != **wanted) {
         None => Ok(()),
         Some((place, (given, wanted))) => {
-            let wrong = format!("[{place}] is of {}, and `{name}` takes {wanted}", given.kind());
-            Err(Failure::argument("arguments", wrong))
+            let wrong = format!("is of {}, and `{name}` takes {wanted}", given.kind());
+            Err(Failure::argument(format!("arguments[{place}]"), wrong))
         }
     }
 }
