@@ -5,7 +5,6 @@ use std::path::PathBuf;
 use std::sync::{Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
-use serde_json::json;
 use stockade::embed::Owned;
 use stockade::{NamespaceSandbox, Program, WasmSandbox};
 
@@ -180,15 +179,7 @@ impl Backends {
 
 impl Prepared {
     pub(crate) fn plan_json(&self) -> Result<String, Failure> {
-        let plan = self.inner.get()?.plan();
-        let text = json!({
-            "backend": plan.backend,
-            "backend_reason": plan.backend_reason,
-            "policy": plan.policy,
-            "enforcement": plan.enforcement,
-            "policy_hash": plan.policy_hash,
-        });
-        Ok(text.to_string())
+        serde_json::to_string(self.inner.get()?.plan()).map_err(Failure::defect)
     }
 
     pub(crate) fn warm(&self, count: usize) -> Result<(), Failure> {

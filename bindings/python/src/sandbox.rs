@@ -6,7 +6,6 @@ use std::sync::Arc;
 
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
-use serde_json::json;
 use stockade::wasm::WasmSandboxBuilder;
 use stockade::{Execution, NamespaceSandbox, Program, Stdio, WasmSandbox};
 
@@ -208,15 +207,7 @@ pub(crate) struct Prepared {
 impl Prepared {
     /// How every control will be enforced.
     fn plan(&self) -> PyResult<String> {
-        let plan = self.inner.get()?.plan();
-        let text = json!({
-            "backend": plan.backend,
-            "backend_reason": plan.backend_reason,
-            "policy": plan.policy,
-            "enforcement": plan.enforcement,
-            "policy_hash": plan.policy_hash,
-        });
-        Ok(text.to_string())
+        serde_json::to_string(self.inner.get()?.plan()).map_err(defect)
     }
 
     fn warm(&self, py: Python<'_>, count: usize) -> PyResult<()> {

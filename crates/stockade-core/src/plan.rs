@@ -9,8 +9,9 @@ use crate::{Ability, Control, Enforcement, EnforcementStatus, NetworkMode, Polic
 
 /// A policy, and how each control it asks for will be enforced.
 ///
-/// Made by [`Plan::resolve`]; nothing has started yet, so a caller can read it and decide.
-#[derive(Debug, Clone, PartialEq)]
+/// Made by [`Plan::resolve`]; nothing has started yet, so a caller can read it and decide. As JSON it has
+/// every field by its name.
+#[derive(Debug, Clone, PartialEq, Serialize)]
 #[non_exhaustive]
 pub struct Plan {
     /// The backend that will enforce it.
