@@ -1,6 +1,6 @@
 //! A run, waited for on the caller's thread, or on one of its own if its streams need it.
 
-use std::io;
+use std::io::{self, Write};
 use std::os::fd::OwnedFd;
 use std::sync::mpsc::{Receiver, sync_channel};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
@@ -87,8 +87,10 @@ pub(crate) struct Run {
     still: Mutex<Option<Box<dyn stockade::Execution>>>,
     /// What a thread of its own waits for.
     background: OnceLock<Background>,
-    /// Taken while one thread delivers.
+    /// Taken by the thread that delivers.
     deliveries: Mutex<Option<Deliveries>>,
+    /// Whether output goes to functions.
+    delivers: bool,
     /// What came of it.
     end: OnceLock<Result<Arc<Account>, Arc<Error>>>,
 }
@@ -97,6 +99,7 @@ impl Execution {
     pub(crate) fn new(run: Box<dyn stockade::Execution>, wiring: Wiring) -> Result<Self, Failure> {
         let Wiring { streams, deliveries, .. } = wiring;
         let killer = run.killer();
+        let delivers = deliveries.is_some();
         let (still, background) = if streams.is_still() {
             (Some(run), OnceLock::new())
         } else {
@@ -108,6 +111,7 @@ impl Execution {
                 still: Mutex::new(still),
                 background,
                 deliveries: Mutex::new(deliveries),
+                delivers,
                 end: OnceLock::new(),
             }),
         })
@@ -198,7 +202,7 @@ impl Run {
 
     /// A descriptor that can be read once the run is over.
     fn bell(&self) -> Result<OwnedFd, Failure> {
-        if open(&self.deliveries).is_some() {
+        if self.delivers {
             let text = "output goes to functions, which are called by stockade_execution_wait";
             return Err(Failure::Order(text));
         }
@@ -210,9 +214,15 @@ impl Run {
             let background = watch(run, streams)?;
             self.background.get_or_init(|| background);
         }
-        let background = self.background.get();
-        let background = background.ok_or(Failure::Order("the run has been waited for"))?;
-        Ok(background.bell().try_clone_to_owned()?)
+        match self.background.get() {
+            Some(background) => Ok(background.bell().try_clone_to_owned()?),
+            // The run has been waited for.
+            None => {
+                let (reader, mut writer) = io::pipe()?;
+                writer.write_all(&[0])?;
+                Ok(reader.into())
+            }
+        }
     }
 }
 

@@ -35,7 +35,8 @@ impl Drop for NoSigpipe {
     }
 }
 
-/// While this is held, threads are made that no signal of the host is given to.
+/// While this is held, threads are made that no signal of the host is given to, but what an instruction of
+/// their own causes: a module may run on one, whose traps are such signals.
 pub(crate) struct NoSignals {
     old: sigset_t,
 }
@@ -43,12 +44,15 @@ pub(crate) struct NoSignals {
 impl NoSignals {
     pub(crate) fn hold() -> Self {
         let mut all = MaybeUninit::uninit();
-        // SAFETY: the set is written before it is read.
+        // SAFETY: the set is written before it is read, and the signals are some.
         let all = unsafe {
             libc::sigfillset(all.as_mut_ptr());
+            for signal in [libc::SIGSEGV, libc::SIGBUS, libc::SIGILL, libc::SIGFPE] {
+                libc::sigdelset(all.as_mut_ptr(), signal);
+            }
             all.assume_init()
         };
-        Self { old: change(libc::SIG_SETMASK, &all) }
+        Self { old: change(libc::SIG_BLOCK, &all) }
     }
 }
 

@@ -7,7 +7,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use crate::engine::Engines;
-use crate::handlers;
+use crate::handlers::LeftToTheHost;
 
 /// Times at which guests are to be looked at.
 #[derive(Debug)]
@@ -59,10 +59,8 @@ impl Clock {
             owner: std::process::id(),
         });
         let weak = Arc::downgrade(&clock);
-        thread::Builder::new().name("stockade-epoch".to_owned()).spawn(move || {
-            handlers::leave_to_the_host();
-            tick(&weak);
-        })?;
+        let _held = LeftToTheHost::hold();
+        thread::Builder::new().name("stockade-epoch".to_owned()).spawn(move || tick(&weak))?;
         Ok(clock)
     }
 

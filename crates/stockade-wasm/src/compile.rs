@@ -17,7 +17,7 @@ use wasmtime::{Engine, Module};
 
 use crate::cache::{Cache, Name, Verified};
 use crate::check::{self, Kind};
-use crate::handlers;
+use crate::handlers::LeftToTheHost;
 use crate::module::ModuleError;
 
 /// Processor time each thread may take for one module unless the caller says otherwise.
@@ -137,12 +137,12 @@ fn within<T: Send>(
 
 fn threads(time: Duration) -> Result<ThreadPool, rayon::ThreadPoolBuildError> {
     let count = thread::available_parallelism().map_or(1, NonZero::get);
+    let _held = LeftToTheHost::hold();
     ThreadPoolBuilder::new()
         .num_threads(count.min(MAX_THREADS))
         .stack_size(STACK)
         .thread_name(|_| "stockade-compile".to_owned())
         .start_handler(move |_| {
-            handlers::leave_to_the_host();
             timing::set_thread_profiler(Box::new(Budget(time)));
         })
         .build()

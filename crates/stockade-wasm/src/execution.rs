@@ -6,7 +6,7 @@ use std::thread::{self, JoinHandle};
 
 use stockade_core::{Error, ErrorKind, Execution, GoOn, Killer, Report, Result};
 
-use crate::handlers;
+use crate::handlers::LeftToTheHost;
 use crate::run::Job;
 use crate::streams::{LiveInput, LiveOutput, Pipe};
 use crate::tether::{QUESTION, Tether};
@@ -42,11 +42,8 @@ impl WasmExecution {
         let live = input.is_some() || outputs.iter().any(Option::is_some);
         let state = if live {
             let thread = thread::Builder::new().name("stockade-guest".to_owned());
-            let thread = thread.spawn(|| {
-                handlers::leave_to_the_host();
-                job.run()
-            });
-            let thread = thread.map_err(|error| {
+            let _held = LeftToTheHost::hold();
+            let thread = thread.spawn(|| job.run()).map_err(|error| {
                 Error::new(ErrorKind::Setup, error)
                     .with_hint("is the number of threads or processes limited?")
             })?;

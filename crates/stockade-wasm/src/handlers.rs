@@ -12,7 +12,7 @@ use std::ptr;
 use std::sync::atomic::{AtomicPtr, Ordering};
 use std::sync::{Mutex, OnceLock, PoisonError};
 
-use libc::{c_int, c_void, pthread_key_t, sigaction, siginfo_t};
+use libc::{c_int, c_void, pthread_key_t, sigaction, siginfo_t, sigset_t};
 
 /// The signals that the engine makes traps of.
 const SIGNALS: [c_int; 4] = [libc::SIGSEGV, libc::SIGBUS, libc::SIGILL, libc::SIGFPE];
@@ -40,18 +40,33 @@ pub(crate) fn remember() {
     });
 }
 
-/// Leaves the host's signals to its own threads; called at the start of each of this library's. What a
-/// guest's own instruction causes is let through: blocked, it would end the process.
-pub(crate) fn leave_to_the_host() {
-    let mut set = MaybeUninit::uninit();
-    // SAFETY: the set is written before it is read and passed on, the signals are some, and the old mask
-    // is not asked for.
-    unsafe {
-        libc::sigfillset(set.as_mut_ptr());
-        for signal in SIGNALS {
-            libc::sigdelset(set.as_mut_ptr(), signal);
+/// While this is held, threads are made that the host's signals are not given to. What a guest's own
+/// instruction causes is let through: blocked, it would end the process.
+pub(crate) struct LeftToTheHost {
+    old: sigset_t,
+}
+
+impl LeftToTheHost {
+    pub(crate) fn hold() -> Self {
+        let mut set = MaybeUninit::uninit();
+        let mut old = MaybeUninit::zeroed();
+        // SAFETY: the set is written before it is read and passed on, and the signals are some; the old
+        // mask is written to a place of its type, and zeros are one, should the call fail, which it cannot.
+        unsafe {
+            libc::sigfillset(set.as_mut_ptr());
+            for signal in SIGNALS {
+                libc::sigdelset(set.as_mut_ptr(), signal);
+            }
+            libc::pthread_sigmask(libc::SIG_BLOCK, set.as_ptr(), old.as_mut_ptr());
+            Self { old: old.assume_init() }
         }
-        libc::pthread_sigmask(libc::SIG_BLOCK, set.as_ptr(), ptr::null_mut());
+    }
+}
+
+impl Drop for LeftToTheHost {
+    fn drop(&mut self) {
+        // SAFETY: the mask was written by the C library, and that of now is not asked for.
+        unsafe { libc::pthread_sigmask(libc::SIG_SETMASK, &raw const self.old, ptr::null_mut()) };
     }
 }
 
