@@ -27,6 +27,9 @@ const WORKERS: usize = 2;
 /// Seconds after which a program hangs.
 const PATIENCE: &str = "300";
 
+/// Lines that are shown of the beginning and of the end of what a failed program printed.
+const SHOWN: usize = 80;
+
 /// One program in one way.
 struct Job {
     name: String,
@@ -104,6 +107,15 @@ fn side_by_side<T: Send, R: Send>(
     done.into_inner().unwrap_or_else(PoisonError::into_inner)
 }
 
+/// The first and the last lines of what a program printed, without what valgrind says of itself.
+pub(super) fn shortened(text: &str) -> String {
+    let mut lines: Vec<&str> = text.lines().filter(|line| !line.starts_with("--")).collect();
+    if lines.len() > 2 * SHOWN {
+        lines.splice(SHOWN..lines.len() - SHOWN, ["[…]"]);
+    }
+    lines.join("\n")
+}
+
 /// What the programs are compiled and run with.
 struct Suite<'a> {
     place: &'a Place<'a>,
@@ -113,7 +125,7 @@ struct Suite<'a> {
     /// Flags before and libraries after the source; the same for the static library.
     shared: Vec<String>,
     statics: Vec<String>,
-    valgrind: Option<Vec<OsString>>,
+    valgrind: Outcome<Vec<OsString>>,
 }
 
 impl<'a> Suite<'a> {
@@ -133,7 +145,14 @@ impl<'a> Suite<'a> {
         };
         let folder = place.stage.folder().join("programs");
         fs::create_dir(&folder).map_err(|error| format!("{}: {error}", folder.display()))?;
-        Ok(Self { place, expect, expect_of_user, shared, statics, valgrind: valgrind::words() })
+        Ok(Self {
+            place,
+            expect,
+            expect_of_user,
+            shared,
+            statics,
+            valgrind: valgrind::for_sandboxes(place.target),
+        })
     }
 
     /// The programs, by name.
@@ -148,7 +167,7 @@ impl<'a> Suite<'a> {
     }
 
     /// Why nothing can be run in a way, if so.
-    fn lacks(&self, way: Way) -> Option<&'static str> {
+    fn lacks(&self, way: Way) -> Option<&str> {
         let asan = || {
             let mut probe = Command::new("gcc");
             let source = self.place.stage.folder().join("probe.c");
@@ -158,9 +177,7 @@ impl<'a> Suite<'a> {
         };
         match way {
             Way::Asan if !asan() => Some("gcc has no libasan and libubsan here"),
-            Way::Valgrind if self.valgrind.is_none() => {
-                Some("valgrind is not installed; run: cargo xtask setup")
-            }
+            Way::Valgrind => self.valgrind.as_ref().err().and_then(|reason| reason.lines().next()),
             Way::Rootless if !host::is_root() => Some("this user has none"),
             _ => None,
         }
@@ -222,10 +239,8 @@ impl<'a> Suite<'a> {
         if tally.failed == 0 {
             println!("c: {name} {way} ... ok: {counts}");
         } else {
-            println!(
-                "c: {name} {way} ... FAILED: {counts}, {} failed, {status}\n{text}",
-                tally.failed
-            );
+            let (failed, text) = (tally.failed, shortened(&text));
+            println!("c: {name} {way} ... FAILED: {counts}, {failed} failed, {status}\n{text}");
         }
         tally
     }
@@ -234,14 +249,9 @@ impl<'a> Suite<'a> {
         let place = self.place;
         let mut command = Command::new("timeout");
         command.args(["--kill-after=10", PATIENCE]);
-        if let (Way::Valgrind, Some(words)) = (job.way, &self.valgrind) {
+        if let (Way::Valgrind, Ok(words)) = (job.way, &self.valgrind) {
             command.args(words).args(["--quiet", "--leak-check=full", FOUND]);
-            command
-                .args(["--show-leak-kinds=definite,indirect", "--errors-for-leak-kinds=definite"]);
-            let known = place.tests.join("valgrind.supp");
-            if known.is_file() {
-                command.arg(format!("--suppressions={}", known.display()));
-            }
+            command.args(["--show-leak-kinds=definite", "--errors-for-leak-kinds=definite"]);
         }
         command
             .arg(self.executable(&job.name, job.way))

@@ -1,5 +1,5 @@
 use super::program::{Manner, Way, results};
-use super::{header, installed};
+use super::{header, installed, programs};
 
 #[test]
 fn functions_are_found_in_a_header_and_not_in_its_comments() {
@@ -72,4 +72,13 @@ fn lists_of_functions_are_the_same_or_the_difference_is_told() {
     let text = compare(&["a", "c"], &["a", "b"]).expect_err("they differ");
     assert!(text.starts_with("here alone: [c]; there alone: [b]"), "{text}");
     assert!(compare(&["a", "b"], &["b", "a"]).is_err());
+}
+
+#[test]
+fn a_long_output_is_shown_by_its_ends() {
+    let text: String = (0..1000).map(|number| format!("{number}\n--7-- a warning\n")).collect();
+    let shown = programs::shortened(&text);
+    assert_eq!(shown.lines().count(), 161);
+    assert!(shown.starts_with("0\n1\n") && shown.ends_with("998\n999"));
+    assert_eq!(programs::shortened("1\n2\n"), "1\n2");
 }
