@@ -14,6 +14,7 @@ use std::path::PathBuf;
 use std::process::{Command, Output, Stdio};
 use std::sync::{Mutex, PoisonError};
 use std::thread;
+use std::time::Instant;
 
 /// As strict as what users compile with.
 const STRICT: [&str; 5] = ["-std=c11", "-pedantic", "-Wall", "-Wextra", "-Werror"];
@@ -226,6 +227,7 @@ impl<'a> Suite<'a> {
     /// Runs one, shows what it printed if it failed, and counts.
     fn run(&self, job: &Job) -> Tally {
         let Job { name, way, .. } = job;
+        let started = Instant::now();
         let (text, succeeded, status) = match self.command(job).output() {
             Ok(Output { status, stdout, stderr }) => {
                 let text = String::from_utf8_lossy(&[stdout, stderr].concat()).into_owned();
@@ -235,7 +237,9 @@ impl<'a> Suite<'a> {
         };
         let tally = results(&text, succeeded);
         let way = way.name();
-        let counts = format!("{} passed, {} skipped", tally.passed, tally.skips.len());
+        let (passed, skipped) = (tally.passed, tally.skips.len());
+        let seconds = started.elapsed().as_secs();
+        let counts = format!("{passed} passed, {skipped} skipped, {seconds} s");
         if tally.failed == 0 {
             println!("c: {name} {way} ... ok: {counts}");
         } else {
