@@ -67,6 +67,8 @@ pub(super) fn run(place: &Place, expect: &str) -> Outcome<Vec<(&'static str, Tal
         }
     }
     suite.build(&mut jobs, &mut tiers[0].1);
+    // What takes longest begins first.
+    jobs.sort_by_key(|job| job.way != Way::Valgrind);
     let (alone, together): (Vec<Job>, Vec<Job>) = jobs.into_iter().partition(|job| job.alone);
     let mut all = side_by_side(together, WORKERS, |job| (job.way, suite.run(job)));
     all.extend(side_by_side(alone, 1, |job| (job.way, suite.run(job))));
