@@ -37,17 +37,20 @@ struct test {
 /* Of the test that runs. Threads of a test may check, too. */
 static int failures;
 static const char *skipped;
+
+#ifdef TEST_WITHOUT_LIBRARY
+static inline const char *last_message(void) {
+    return "not asked";
+}
+#else
 /* Of the last call that was given ERROR, in this thread. */
 static __thread stockade_error *last_error;
 
 static inline const char *last_message(void) {
-#ifdef TEST_WITHOUT_LIBRARY
-    return "(not asked)";
-#else
     const char *message = stockade_error_message(last_error);
     return message != NULL ? message : "none";
-#endif
 }
+#endif
 
 static inline int checked(int holds, const char *file, int line, const char *text) {
     if (!holds) {
