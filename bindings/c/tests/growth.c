@@ -46,7 +46,7 @@ static void does_not_grow(void (*once)(void *), void *argument, int times, int f
     long memory = 0, after;
     int descriptors = 0, threads = 0;
     for (int run = 0; run < times; run++) {
-        if (run == first) {
+        if (run == (first > 0 ? first : 1)) {
             memory = resident();
             descriptors = open_descriptors();
             threads = count_threads();

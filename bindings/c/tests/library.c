@@ -140,9 +140,10 @@ static void a_call_of_the_wrong_shape_is_refused(void) {
     in[0] = in[1] = in[2] = i32(1);
     out[0] = out[1] = i64(77);
     CHECK(failed_with(stockade_instance_call(instance, "add_i32", in, 1, out, 1, ERROR),
-                      STOCKADE_INVALID_POLICY));
+                      STOCKADE_INVALID_ARGUMENT));
+    CHECK(message_has("argument_count") && message_has("add_i32"));
     CHECK(failed_with(stockade_instance_call(instance, "add_i32", in, 3, out, 1, ERROR),
-                      STOCKADE_INVALID_POLICY));
+                      STOCKADE_INVALID_ARGUMENT));
     CHECK(failed_with(stockade_instance_call(instance, "add_i32", in, 2, out, 0, ERROR),
                       STOCKADE_INVALID_ARGUMENT));
     CHECK(failed_with(stockade_instance_call(instance, "add_i32", in, 2, out, 2, ERROR),
@@ -165,7 +166,7 @@ static void a_call_of_the_wrong_shape_is_refused(void) {
                       STOCKADE_INVALID_ARGUMENT));
     in[1] = i64(1);
     CHECK(failed_with(stockade_instance_call(instance, "add_i32", in, 2, out, 1, ERROR),
-                      STOCKADE_INVALID_POLICY));
+                      STOCKADE_INVALID_ARGUMENT));
     CHECK(message_has("i64") && message_has("add_i32"));
     CHECK(failed_with(stockade_instance_call(instance, "absent", in, 2, out, 1, ERROR),
                       STOCKADE_NOT_FOUND));

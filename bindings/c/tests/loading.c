@@ -34,19 +34,19 @@ static void what_is_wrong_with_a_function_is_said_when_it_is_given(void) {
     refuses(NULL, 3, STOCKADE_INVALID_ARGUMENT, "imports");
     refuses(imports, 4, STOCKADE_INVALID_POLICY, "host.tell");
     imports[2].name = NULL;
-    refuses(imports, 3, STOCKADE_INVALID_ARGUMENT, "imports.name");
+    refuses(imports, 3, STOCKADE_INVALID_ARGUMENT, "imports[2].name");
     imports[2].name = "\xff";
-    refuses(imports, 3, STOCKADE_INVALID_ARGUMENT, "imports.name");
+    refuses(imports, 3, STOCKADE_INVALID_ARGUMENT, "imports[2].name");
     imports[2].name = "tell";
     imports[1].module = NULL;
-    refuses(imports, 3, STOCKADE_INVALID_ARGUMENT, "imports.module");
+    refuses(imports, 3, STOCKADE_INVALID_ARGUMENT, "imports[1].module");
     imports[1].module = "wasi_snapshot_preview1";
     imports[1].name = "fd_write";
     refuses(imports, 3, STOCKADE_INVALID_POLICY, "fd_write");
     imports[1].module = "host";
     imports[1].name = "mix";
     imports[0].function = NULL;
-    refuses(imports, 3, STOCKADE_INVALID_ARGUMENT, "imports.function");
+    refuses(imports, 3, STOCKADE_INVALID_ARGUMENT, "imports[0].function");
     CHECK(calls == 0);
 }
 
@@ -71,7 +71,7 @@ static void a_function_of_another_type_is_refused(void) {
         refuses(imports, 3, STOCKADE_INVALID_ARGUMENT, "signature");
     }
     imports[0].signature = NULL;
-    refuses(imports, 3, STOCKADE_INVALID_ARGUMENT, "imports.signature");
+    refuses(imports, 3, STOCKADE_INVALID_ARGUMENT, "imports[0].signature");
     CHECK(calls == 0);
 }
 
