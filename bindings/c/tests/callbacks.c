@@ -243,6 +243,82 @@ static void a_function_may_run_another_program(void) {
     stockade_sandbox_free(sandbox);
 }
 
+/* What a function finds when it uses the run whose output it is given. */
+struct inner {
+    const stockade_execution *execution;
+    stockade_report *report;
+    int32_t wait, kill, take;
+    int calls;
+};
+
+static int32_t use_its_own_run(void *user_data, int32_t stream, const uint8_t *data, size_t length) {
+    struct inner *inner = user_data;
+    int32_t fd = -1;
+    (void)stream, (void)data, (void)length;
+    if (inner->calls++ > 0)
+        return 0;
+    inner->take = stockade_execution_take_fd(inner->execution, STOCKADE_END, &fd, NULL);
+    inner->kill = stockade_execution_kill(inner->execution, NULL);
+    inner->wait = stockade_execution_wait(inner->execution, &inner->report, NULL);
+    CHECK(fd == -1);
+    return 0;
+}
+
+/* Neither may hang: the thread that waits is the one that would wait for itself. */
+static void a_function_may_stop_its_own_run_and_wait_for_it(void) {
+    stockade_sandbox *sandbox = native_sandbox();
+    struct inner inner = {NULL, NULL, -1, -1, -1, 0};
+    stockade_stdio stdio;
+    stockade_execution *execution;
+    stockade_report *report = NULL;
+    if (sandbox == NULL)
+        return;
+    memset(&stdio, 0, sizeof stdio);
+    stdio.output.kind = STOCKADE_STREAM_CALLBACK;
+    stdio.output.function = use_its_own_run;
+    stdio.output.user_data = &inner;
+    execution = start_shell(sandbox, "echo x; sleep 600", &stdio);
+    inner.execution = execution;
+    CHECK(stockade_execution_wait(execution, &report, ERROR) == STOCKADE_OK);
+    CHECK(stockade_report_verdict(report) == STOCKADE_VERDICT_CANCELLED);
+    CHECK(inner.take == STOCKADE_INVALID_ARGUMENT);
+    CHECK(inner.kill == STOCKADE_OK);
+    CHECK(inner.wait == STOCKADE_OK || inner.wait == STOCKADE_INVALID_ARGUMENT);
+    CHECK((inner.wait == STOCKADE_OK) == (inner.report != NULL));
+    stockade_report_free(inner.report);
+    stockade_report_free(report);
+    stockade_execution_free(execution);
+    stockade_sandbox_free(sandbox);
+}
+
+static void *wait_and_free(void *execution) {
+    stockade_report *report = NULL;
+    CHECK(stockade_execution_wait(execution, &report, NULL) == STOCKADE_OK);
+    CHECK(has_exited(report, 0));
+    stockade_report_free(report);
+    return NULL;
+}
+
+/* One of them calls the function; both get the report. */
+static void two_threads_wait_for_a_run_with_a_function(void) {
+    stockade_sandbox *sandbox = native_sandbox();
+    struct heard heard = nothing_yet();
+    stockade_stdio stdio = to_function(&heard, NULL);
+    stockade_execution *execution;
+    pthread_t threads[3];
+    if (sandbox == NULL)
+        return;
+    execution = start_shell(sandbox, "echo 1; sleep 0.2; echo 2", &stdio);
+    for (size_t at = 0; at < COUNT(threads); at++)
+        CHECK(pthread_create(&threads[at], NULL, wait_and_free, execution) == 0);
+    for (size_t at = 0; at < COUNT(threads); at++)
+        CHECK(pthread_join(threads[at], NULL) == 0);
+    CHECK(strcmp(heard.text, "1\n2\n") == 0);
+    CHECK(heard.elsewhere == heard.calls);
+    stockade_execution_free(execution);
+    stockade_sandbox_free(sandbox);
+}
+
 static const struct test TESTS[] = {
     TEST(output_comes_in_order_on_the_thread_that_waits),
     TEST(each_output_has_its_own_function_and_data),
@@ -254,6 +330,8 @@ static const struct test TESTS[] = {
     TEST(the_end_of_a_run_with_functions_is_not_polled_for),
     TEST(megabytes_are_heard_within_the_limit),
     TEST(a_function_may_run_another_program),
+    TEST(a_function_may_stop_its_own_run_and_wait_for_it),
+    TEST(two_threads_wait_for_a_run_with_a_function),
 };
 
 MAIN(TESTS)

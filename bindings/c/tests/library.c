@@ -292,6 +292,32 @@ static void another_thread_ends_a_call(void) {
     stockade_instance_free(instance);
 }
 
+static void *spin(void *instance) {
+    CHECK(stockade_instance_call(instance, "spin", NULL, 0, NULL, 0, NULL) == STOCKADE_ENDED);
+    return NULL;
+}
+
+/* It does not wait: who calls an instance from two threads at once has made a mistake. */
+static void an_instance_is_in_one_call_at_a_time(void) {
+    stockade_instance *instance = instance_under(NULL);
+    stockade_value result = i64(77);
+    stockade_report *report = NULL;
+    pthread_t caller;
+    CHECK(pthread_create(&caller, NULL, spin, instance) == 0);
+    sleep_ms(300);
+    CHECK(failed_with(stockade_instance_call(instance, "count", NULL, 0, &result, 1, ERROR),
+                      STOCKADE_INVALID_ARGUMENT));
+    CHECK(message_has("call"));
+    CHECK(failed_with(stockade_instance_report(instance, &report, ERROR), STOCKADE_INVALID_ARGUMENT));
+    CHECK(report == NULL && result.of.i64 == 77);
+    CHECK(stockade_instance_kill(instance, ERROR) == STOCKADE_OK);
+    CHECK(pthread_join(caller, NULL) == 0);
+    CHECK(stockade_instance_report(instance, &report, ERROR) == STOCKADE_OK);
+    CHECK(stockade_report_verdict(report) == STOCKADE_VERDICT_CANCELLED);
+    stockade_report_free(report);
+    stockade_instance_free(instance);
+}
+
 /* A module that fails while it is made is an instance all of whose calls have ended. */
 static void an_instance_may_have_ended_when_it_is_made(void) {
     stockade_sandbox *sandbox = module_sandbox();
@@ -337,6 +363,7 @@ static const struct test TESTS[] = {
     TEST(an_exit_ends_an_instance),
     TEST(a_limit_ends_an_instance),
     TEST(another_thread_ends_a_call),
+    TEST(an_instance_is_in_one_call_at_a_time),
     TEST(an_instance_may_have_ended_when_it_is_made),
     TEST(a_report_has_what_the_last_call_printed),
 };

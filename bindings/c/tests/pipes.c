@@ -187,6 +187,29 @@ static void error_joins_an_output_that_is_a_pipe(void) {
     stockade_sandbox_free(sandbox);
 }
 
+static void what_is_in_a_pipe_outlasts_its_run(void) {
+    stockade_sandbox *sandbox = native_sandbox();
+    stockade_stdio stdio = pipes(0, 1, 1);
+    stockade_execution *execution;
+    stockade_report *report;
+    char text[64];
+    int out, err;
+    if (sandbox == NULL)
+        return;
+    execution = start_shell(sandbox, "echo out; echo err >&2", &stdio);
+    out = take(execution, STOCKADE_STDOUT);
+    err = take(execution, STOCKADE_STDERR);
+    report = finish(execution);
+    CHECK(has_exited(report, 0));
+    CHECK(is_readable(out, 10000) && read_all(out, text, sizeof text) == 4);
+    CHECK(strcmp(text, "out\n") == 0);
+    CHECK(is_readable(err, 10000) && read_all(err, text, sizeof text) == 4);
+    CHECK(strcmp(text, "err\n") == 0);
+    CHECK(close(out) == 0 && close(err) == 0);
+    stockade_report_free(report);
+    stockade_sandbox_free(sandbox);
+}
+
 static void megabytes_go_through_pipes(void) {
     enum { SIZE = 4 << 20, PIECE = 1 << 16 };
     stockade_sandbox *sandbox = native_sandbox();
@@ -242,6 +265,7 @@ static const struct test TESTS[] = {
     TEST(the_end_can_be_polled_for),
     TEST(a_run_whose_end_was_asked_for_ends_by_itself),
     TEST(error_joins_an_output_that_is_a_pipe),
+    TEST(what_is_in_a_pipe_outlasts_its_run),
     TEST(megabytes_go_through_pipes),
     TEST(a_host_that_leaves_ends_a_program_that_writes),
 };

@@ -256,6 +256,51 @@ static void a_program_has_to_be_named(void) {
     stockade_sandbox_free(sandbox);
 }
 
+static void arguments_are_bytes(void) {
+    static const char *const argv[] = {"printf", "%s|%s|%s", "\xff\xfe", "", "a b", NULL};
+    stockade_sandbox *sandbox = native_sandbox();
+    stockade_policy *policy = NULL;
+    stockade_report *report = NULL;
+    if (sandbox == NULL)
+        return;
+    policy = weak_policy();
+    CHECK(stockade_run(sandbox, policy, argv, NULL, &report, ERROR) == STOCKADE_OK);
+    CHECK(has_output(report, STOCKADE_STDOUT, "\xff\xfe||a b"));
+    stockade_report_free(report);
+    stockade_policy_free(policy);
+    stockade_sandbox_free(sandbox);
+}
+
+/* The kernel has a bound for one argument and one for all of them. */
+static void arguments_that_are_too_long_are_refused(void) {
+    static const char *many[20002];
+    size_t size = 4u << 20;
+    char *one = malloc(size + 1);
+    const char *argv[] = {"echo", one, NULL};
+    stockade_sandbox *sandbox = native_sandbox();
+    stockade_policy *policy = NULL;
+    stockade_report *report = NULL;
+    NEED(one != NULL);
+    if (sandbox != NULL) {
+        memset(one, 'x', size);
+        one[size] = '\0';
+        policy = weak_policy();
+        CHECK(failed_with(stockade_run(sandbox, policy, argv, NULL, &report, ERROR),
+                          STOCKADE_INVALID_POLICY));
+        CHECK(strlen(last_message()) < 1000);
+        one[1000] = '\0';
+        many[0] = "echo";
+        for (size_t at = 1; at + 1 < COUNT(many); at++)
+            many[at] = one;
+        CHECK(failed_with(stockade_run(sandbox, policy, many, NULL, &report, ERROR),
+                          STOCKADE_INVALID_POLICY));
+        CHECK(report == NULL);
+    }
+    free(one);
+    stockade_policy_free(policy);
+    stockade_sandbox_free(sandbox);
+}
+
 static void an_unknown_backend_is_refused(void) {
     static const int32_t numbers[] = {0, -1, 99, 103, STOCKADE_BASE_SYSTEM};
     stockade_sandbox *sandbox = NULL;
@@ -288,6 +333,8 @@ static const struct test TESTS[] = {
     TEST(no_report_has_nothing),
     TEST(a_report_has_two_streams),
     TEST(a_program_has_to_be_named),
+    TEST(arguments_are_bytes),
+    TEST(arguments_that_are_too_long_are_refused),
     TEST(an_unknown_backend_is_refused),
 };
 

@@ -253,6 +253,87 @@ static void a_run_that_is_waited_for_at_once_has_no_pipe(void) {
     stockade_sandbox_free(sandbox);
 }
 
+/* The end of the program is the end of the run, whoever has the other end of a pipe. */
+static void input_that_never_ends_holds_up_no_run(void) {
+    stockade_sandbox *sandbox = native_sandbox();
+    stockade_stdio stdio = none();
+    stockade_report *report;
+    int in[2];
+    if (sandbox == NULL)
+        return;
+    CHECK(pipe2(in, O_CLOEXEC) == 0);
+    to_descriptor(&stdio.input, in[0]);
+    report = run_shell(sandbox, NULL, "exit 5", &stdio);
+    CHECK(has_exited(report, 5));
+    stockade_report_free(report);
+    CHECK(write(in[1], "words\n", 6) == 6);
+    report = run_shell(sandbox, NULL, "read word; echo $word", &stdio);
+    CHECK(has_output(report, STOCKADE_STDOUT, "words\n"));
+    stockade_report_free(report);
+    CHECK(close(in[0]) == 0 && close(in[1]) == 0);
+    stockade_sandbox_free(sandbox);
+}
+
+/* Nor does a reader that never reads, once the run was ended. */
+static void output_that_nobody_reads_is_given_up(void) {
+    stockade_sandbox *sandbox = native_sandbox();
+    stockade_stdio stdio = none();
+    stockade_policy *policy;
+    stockade_report *report;
+    uint64_t begun = now_ns();
+    int out[2];
+    if (sandbox == NULL)
+        return;
+    policy = weak_policy();
+    CHECK(stockade_policy_set_limit(policy, STOCKADE_CONTROL_WALL_TIME, 300000000u, ERROR)
+          == STOCKADE_OK);
+    CHECK(pipe2(out, O_CLOEXEC) == 0);
+    to_descriptor(&stdio.output, out[1]);
+    report = run_shell(sandbox, policy, "head -c 500000 /dev/zero; sleep 60", &stdio);
+    CHECK(hit_limit(report, STOCKADE_CONTROL_WALL_TIME));
+    CHECK(now_ns() - begun < 10000000000u * slow());
+    CHECK(close(out[0]) == 0 && close(out[1]) == 0);
+    stockade_report_free(report);
+    stockade_policy_free(policy);
+    stockade_sandbox_free(sandbox);
+}
+
+static void *drain(void *fd) {
+    static char buffer[1 << 16];
+    size_t *total = calloc(1, sizeof *total), count;
+    sleep_ms(200);
+    while (total != NULL && is_readable(*(int *)fd, 10000)
+           && (count = read_all(*(int *)fd, buffer, sizeof buffer)) > 0)
+        *total += count;
+    return total;
+}
+
+/* What is full has room later. The descriptor is the host's, and so is how it is set. */
+static void output_goes_to_a_pipe_that_does_not_block(void) {
+    stockade_sandbox *sandbox = native_sandbox();
+    stockade_stdio stdio = none();
+    stockade_report *report;
+    pthread_t reader;
+    void *total = NULL;
+    int out[2];
+    if (sandbox == NULL)
+        return;
+    CHECK(pipe2(out, O_CLOEXEC) == 0);
+    CHECK(fcntl(out[1], F_SETFL, O_NONBLOCK) == 0);
+    CHECK(pthread_create(&reader, NULL, drain, &out[0]) == 0);
+    to_descriptor(&stdio.output, out[1]);
+    report = run_shell(sandbox, NULL, "head -c 500000 /dev/zero", &stdio);
+    CHECK(has_exited(report, 0));
+    CHECK((fcntl(out[1], F_GETFL) & O_NONBLOCK) != 0);
+    CHECK(close(out[1]) == 0);
+    CHECK(pthread_join(reader, &total) == 0);
+    CHECK(total != NULL && *(size_t *)total == 500000);
+    free(total);
+    CHECK(close(out[0]) == 0);
+    stockade_report_free(report);
+    stockade_sandbox_free(sandbox);
+}
+
 static void no_run_keeps_a_descriptor(void) {
     stockade_sandbox *sandbox = native_sandbox();
     stockade_stdio stdio = none();
@@ -289,6 +370,9 @@ static const struct test TESTS[] = {
     TEST(a_stream_without_what_it_needs_is_refused),
     TEST(a_descriptor_that_is_not_open_is_refused),
     TEST(a_run_that_is_waited_for_at_once_has_no_pipe),
+    TEST(input_that_never_ends_holds_up_no_run),
+    TEST(output_that_nobody_reads_is_given_up),
+    TEST(output_goes_to_a_pipe_that_does_not_block),
     TEST(no_run_keeps_a_descriptor),
 };
 
