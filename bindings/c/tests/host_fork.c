@@ -1,4 +1,6 @@
-/* A host that forks: what the parent has stays the parent's, and a child can have its own. */
+/* A host that forks: what the parent has stays the parent's, and a child can have its own.
+ *
+ * ways: plain asan rootless; valgrind looks for leaks in a child too, which forgets what its parent has */
 #include "check.h"
 
 #include "modules.h"
@@ -263,6 +265,10 @@ static void a_fork_in_the_middle_of_everything_leaves_a_child_that_works(void) {
     struct all all;
     struct worker workers[4];
     int forks = runs_as("valgrind") ? 3 : 20;
+#ifdef __SANITIZE_ADDRESS__
+    skip("whole_asan", "the allocator of libasan is not whole in a child when threads use it at a fork");
+    return;
+#endif
     if (!make_all(&all))
         return;
     for (size_t at = 0; at < COUNT(workers); at++) {

@@ -12,6 +12,7 @@ static const struct named {
     int32_t constant;
     const char *name;
 } NAMES[] = {
+    {STOCKADE_OK, "ok"},
     {STOCKADE_INVALID_POLICY, "invalid_policy"},
     {STOCKADE_UNSUPPORTED, "unsupported"},
     {STOCKADE_NOT_FOUND, "not_found"},
