@@ -17,7 +17,8 @@ const TARGET: &str = "aarch64-unknown-linux-gnu";
 /// backend is left out: its dependencies want a C compiler for the target.
 const NATIVE: [&str; 5] =
     ["stockade-core", "stockade-warden", "stockade-attacks", "stockade-namespace", "stockade"];
-const FEATURES: [&str; 3] = ["--no-default-features", "--features", "stockade/namespace"];
+const FEATURES: [&str; 3] =
+    ["--no-default-features", "--features", "stockade/embed,stockade/namespace"];
 
 /// Checks the native crates, or says why it cannot.
 pub(crate) fn run() -> Outcome {

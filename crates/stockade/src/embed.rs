@@ -26,3 +26,6 @@ pub use account::Account;
 pub use background::{Background, Ended};
 pub use owned::{Forked, Owned};
 pub use streams::{Chunk, Misdirected, Sink, Source, Streams};
+
+#[cfg(test)]
+mod tests;

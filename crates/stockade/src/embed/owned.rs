@@ -22,7 +22,12 @@ pub struct Owned<T> {
 impl<T> Owned<T> {
     /// Makes this process the owner.
     pub fn new(value: T) -> Self {
-        Self { value: Some(value), process: std::process::id() }
+        Self::of(value, std::process::id())
+    }
+
+    /// Makes a process the owner.
+    pub(super) fn of(value: T, process: u32) -> Self {
+        Self { value: Some(value), process }
     }
 
     /// The value, in the process that made it.
