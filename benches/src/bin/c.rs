@@ -1,20 +1,22 @@
-//! What C pays for going through `stockade.h`: runs and calls by the Rust API and by a program of C,
-//! which takes turns with this one.
+//! What C pays for going through `stockade.h`: runs and calls by a program of Rust and by one of C, which
+//! take turns, and are driven alike.
 //!
-//! `make -C bindings/c bench`, or, after building it by hand,
-//! `cargo run --release -p stockade-benches --bin c WORKER [ROUNDS=300]`
+//! `make -C bindings/c bench`, or, with `bindings/c/benches/worker.c` compiled by hand,
+//! `cargo run --release -p stockade-benches --bin c WORKER [ROUNDS=1000]`
 #![allow(clippy::print_stdout, reason = "a benchmark prints what it measured")]
 
 use std::cell::RefCell;
 use std::env;
 use std::fs;
-use std::io::{BufRead, BufReader, Write};
+use std::io::{self, BufRead, BufReader, Read, Write};
+use std::path::Path;
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio as Pipes};
+use std::thread;
 use std::time::Duration;
 
 use stockade::wasm::Imports;
 use stockade::{NamespaceSandbox, Policy, Prepared, Program, Sandbox, Stdio, WasmSandbox};
-use stockade_benches::{Failure, Machine, Race, repeat, time};
+use stockade_benches::{Failure, Machine, Race, repeat};
 
 /// One that prints a line when it is run, and has a function for rows.
 const MODULE: &str = r#"(module
@@ -29,8 +31,24 @@ const MODULE: &str = r#"(module
         (drop (call $write (i32.const 1) (i32.const 0) (i32.const 1) (i32.const 20)))))"#;
 
 const PROGRAM: &str = "/usr/bin/true";
+/// The word by which this program is the worker of Rust.
+const WORK: &str = "--worker";
+/// What a helper process does after a run, such as to build another sandbox that waits, is over by then:
+/// the next contender is not to run beside that.
+const REST: Duration = Duration::from_millis(10);
 
-/// The program of C, which runs what a letter stands for and says how long it took.
+fn main() -> Result<(), Failure> {
+    let words: Vec<String> = env::args().skip(1).collect();
+    let words: Vec<&str> = words.iter().map(String::as_str).collect();
+    match words.as_slice() {
+        [WORK, module] => work(Path::new(module)),
+        [program] => race(program, 1000),
+        [program, rounds] => race(program, rounds.parse()?),
+        _ => Err("name the worker: bindings/c/benches/worker.c, compiled".into()),
+    }
+}
+
+/// A program that runs what a letter stands for, and says how long it took.
 struct Worker {
     child: Child,
     ask: Option<ChildStdin>,
@@ -38,12 +56,11 @@ struct Worker {
 }
 
 impl Worker {
-    fn start(program: &str, module: &std::path::Path) -> Result<Self, Failure> {
-        let mut command = Command::new(program);
+    fn start(command: &mut Command, module: &Path) -> Result<RefCell<Self>, Failure> {
         let mut child = command.arg(module).stdin(Pipes::piped()).stdout(Pipes::piped()).spawn()?;
         let ask = child.stdin.take();
         let answer = BufReader::new(child.stdout.take().ok_or("no pipe")?);
-        Ok(Self { child, ask, answer })
+        Ok(RefCell::new(Self { child, ask, answer }))
     }
 
     fn run(&mut self, letter: u8) -> Result<Duration, Failure> {
@@ -62,26 +79,47 @@ impl Drop for Worker {
     }
 }
 
-fn main() -> Result<(), Failure> {
-    let mut words = env::args().skip(1);
-    let program = words.next().ok_or("name the worker: bindings/c/benches/worker.c, compiled")?;
-    let rounds = words.next().map_or(Ok(300), |rounds| rounds.parse())?;
+/// Has both workers take turns.
+fn race(program: &str, rounds: usize) -> Result<(), Failure> {
     println!("{}; the two programs in turn", Machine::look());
-
     let module = env::temp_dir().join(format!("stockade-bench-{}.wasm", std::process::id()));
     fs::write(&module, wat::parse_str(MODULE)?)?;
-    let worker = Worker::start(&program, &module);
-    let measured = worker.and_then(|worker| measure(&RefCell::new(worker), rounds, &module));
+    let raced = race_with(program, &module, rounds);
     fs::remove_file(&module)?;
-    measured
+    raced
 }
 
-fn measure(
-    worker: &RefCell<Worker>,
-    rounds: usize,
-    module: &std::path::Path,
-) -> Result<(), Failure> {
-    let c = |letter: u8| move || worker.borrow_mut().run(letter);
+fn race_with(program: &str, module: &Path, rounds: usize) -> Result<(), Failure> {
+    let c = &Worker::start(&mut Command::new(program), module)?;
+    let rust = &Worker::start(Command::new(env::current_exe()?).arg(WORK), module)?;
+    let run = |worker: &RefCell<Worker>, letter| worker.borrow_mut().run(letter);
+    let rested = |worker: &RefCell<Worker>, letter| {
+        thread::sleep(REST);
+        run(worker, letter)
+    };
+    let race = Race::new()
+        .with("posix_spawn and wait, C", || rested(c, b's'))
+        .with("cold, Rust", || rested(rust, b'c'))
+        .with("cold, C", || rested(c, b'c'))
+        .with("cold, the backend chosen, C", || rested(c, b'a'))
+        .with("prepared once, Rust", || rested(rust, b'p'))
+        .with("prepared once, C", || rested(c, b'p'))
+        .with("one of eight that wait, Rust", || rested(rust, b'w'))
+        .with("one of eight that wait, C", || rested(c, b'w'))
+        .run(rounds);
+    println!("\n{race}");
+    let race = Race::new()
+        .with("a module that prints, Rust", || run(rust, b'm'))
+        .with("a module that prints, C", || run(c, b'm'))
+        .with("a module's function, Rust", || run(rust, b'r'))
+        .with("a module's function, C", || run(c, b'r'))
+        .run(rounds);
+    println!("\n{race}");
+    Ok(())
+}
+
+/// The worker of Rust: as that of C, letter by letter.
+fn work(module: &Path) -> Result<(), Failure> {
     let (policy, program) = (Policy::default(), Program::executable(PROGRAM));
     let native = NamespaceSandbox::new()?;
     let prepared = native.prepare(&policy, &program)?;
@@ -92,33 +130,25 @@ fn measure(
     let library = modules.library(&policy, &Program::module_file(module), &Imports::new())?;
     let row = library.function::<i64, i64>("row")?;
     let mut instance = library.instantiate()?;
-
-    let race = Race::new()
-        .with("posix_spawn and wait, C", c(b's'))
-        .with("cold, Rust", || {
-            Ok(time(|| succeeded(native.run(&policy, &program)?.verdict.success()))?.1)
-        })
-        .with("cold, C", c(b'c'))
-        .with("prepared once, Rust", || Ok(time(|| run(&*prepared))?.1))
-        .with("prepared once, C", c(b'p'))
-        .with("one of eight that wait, Rust", || Ok(time(|| run(&*warm))?.1))
-        .with("one of eight that wait, C", c(b'w'))
-        .run(rounds);
-    println!("\n{race}");
-
     let mut value = 0;
-    let race = Race::new()
-        .with("a module that prints, Rust", || repeat(100, || run(&*hello)))
-        .with("a module that prints, C", c(b'm'))
-        .with("a module's function, Rust", || {
-            repeat(1000, || {
-                value = instance.call(&row, value)?.returned().ok_or("it has ended")?;
-                Ok(())
-            })
-        })
-        .with("a module's function, C", c(b'r'))
-        .run(rounds);
-    println!("\n{race}");
+    let mut call = || {
+        value = instance.call(&row, value)?.returned().ok_or("it has ended")?;
+        Ok(())
+    };
+
+    let mut out = io::stdout().lock();
+    for letter in io::stdin().lock().bytes() {
+        let time = match letter? {
+            b'c' => repeat(1, || succeeded(native.run(&policy, &program)?.verdict.success()))?,
+            b'p' => repeat(1, || run(&*prepared))?,
+            b'w' => repeat(1, || run(&*warm))?,
+            b'm' => repeat(100, || run(&*hello))?,
+            b'r' => repeat(1000, &mut call)?,
+            _ => continue,
+        };
+        writeln!(out, "{}", time.as_nanos())?;
+        out.flush()?;
+    }
     Ok(())
 }
 

@@ -3,9 +3,9 @@
  *
  *   worker MODULE
  *
- * s: a plain spawn and wait of /usr/bin/true. c: the same in a sandbox, prepared anew. p: prepared once.
- * w: one of eight that wait. m: the module, which prints a line; the mean of a hundred. r: a module's
- * function, the mean of a thousand calls.
+ * s: a plain spawn and wait of /usr/bin/true. c: the same in a sandbox, prepared anew. a: the same, by a
+ * sandbox that chooses the backend. p: prepared once. w: one of eight that wait. m: the module, which prints
+ * a line; the mean of a hundred. r: a module's function, the mean of a thousand calls.
  */
 #define _POSIX_C_SOURCE 200809L
 
@@ -21,7 +21,7 @@ enum { HUNDRED = 100, THOUSAND = 1000 };
 
 static const char *const PROGRAM[] = { "/usr/bin/true", NULL };
 
-static stockade_sandbox *sandbox;
+static stockade_sandbox *native, *modules, *either;
 static stockade_prepared *prepared, *warm, *hello;
 static stockade_instance *instance;
 
@@ -57,7 +57,7 @@ static void spawn(void) {
   }
 }
 
-static void cold(void) {
+static void cold(const stockade_sandbox *sandbox) {
   stockade_report *report;
   stockade_error *error = NULL;
   need(stockade_run(sandbox, NULL, PROGRAM, NULL, &report, &error), error);
@@ -82,7 +82,8 @@ static void row(void) {
 static int work(int letter) {
   switch (letter) {
     case 's': spawn(); return 1;
-    case 'c': cold(); return 1;
+    case 'c': cold(native); return 1;
+    case 'a': cold(either); return 1;
     case 'p': run(prepared); return 1;
     case 'w': run(warm); return 1;
     case 'm':
@@ -103,12 +104,14 @@ int main(int argc, char **argv) {
     return 2;
   }
   const char *const command[] = { argv[1], NULL };
-  need(stockade_sandbox_new(STOCKADE_BACKEND_AUTO, NULL, &sandbox, &error), error);
-  need(stockade_prepare(sandbox, NULL, PROGRAM, &prepared, &error), error);
-  need(stockade_prepare(sandbox, NULL, PROGRAM, &warm, &error), error);
+  need(stockade_sandbox_new(STOCKADE_BACKEND_NAMESPACE, NULL, &native, &error), error);
+  need(stockade_sandbox_new(STOCKADE_BACKEND_WASM, NULL, &modules, &error), error);
+  need(stockade_sandbox_new(STOCKADE_BACKEND_AUTO, NULL, &either, &error), error);
+  need(stockade_prepare(native, NULL, PROGRAM, &prepared, &error), error);
+  need(stockade_prepare(native, NULL, PROGRAM, &warm, &error), error);
   need(stockade_prepared_warm(warm, 8, &error), error);
-  need(stockade_prepare(sandbox, NULL, command, &hello, &error), error);
-  need(stockade_module_load(sandbox, NULL, argv[1], NULL, 0, &module, &error), error);
+  need(stockade_prepare(modules, NULL, command, &hello, &error), error);
+  need(stockade_module_load(modules, NULL, argv[1], NULL, 0, &module, &error), error);
   need(stockade_module_instantiate(module, &instance, &error), error);
 
   for (int letter; (letter = getchar()) != EOF;) {
@@ -124,6 +127,8 @@ int main(int argc, char **argv) {
   stockade_prepared_free(hello);
   stockade_prepared_free(warm);
   stockade_prepared_free(prepared);
-  stockade_sandbox_free(sandbox);
+  stockade_sandbox_free(either);
+  stockade_sandbox_free(modules);
+  stockade_sandbox_free(native);
   return 0;
 }

@@ -2,7 +2,7 @@
 
 use std::io::{self, Write};
 use std::os::fd::OwnedFd;
-use std::sync::mpsc::{Receiver, sync_channel};
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use stockade::embed::{Background, Chunk, Owned, Sink, Source, Streams};
@@ -24,6 +24,8 @@ pub(crate) struct Wiring {
     streams: Streams,
     deliveries: Option<Deliveries>,
     piped: bool,
+    /// Whether there is something to write to the program, by the thread that waits.
+    fed: bool,
 }
 
 /// Output on its way to the host's functions, in the order in which it was read.
@@ -46,8 +48,9 @@ impl Wiring {
     }
 
     pub(crate) fn new(input: Source, output: To, error: To) -> Result<Self, Failure> {
-        let (sender, chunks) = sync_channel(WAITING);
+        let fed = !matches!(input, Source::Empty);
         let mut piped = matches!(input, Source::Pipe);
+        let mut channel = None;
         let mut callbacks = [None, None];
         let mut sink = |place: usize, to: To| match to {
             To::Sink(sink) => {
@@ -56,13 +59,13 @@ impl Wiring {
             }
             To::Callback(callback) => {
                 callbacks[place] = Some(callback);
-                Sink::Chunks(sender.clone())
+                let (sender, _) = channel.get_or_insert_with(|| sync_channel(WAITING));
+                Sink::Chunks(SyncSender::clone(sender))
             }
         };
         let (output, error) = (sink(0, output), sink(1, error));
-        let called = callbacks.iter().any(Option::is_some);
-        let deliveries = called.then_some(Deliveries { chunks, callbacks });
-        Ok(Self { streams: Streams::open(input, output, error)?, deliveries, piped })
+        let deliveries = channel.map(|(_, chunks)| Deliveries { chunks, callbacks });
+        Ok(Self { streams: Streams::open(input, output, error)?, deliveries, piped, fed })
     }
 
     /// What the run is started with, once.
@@ -78,6 +81,20 @@ impl Wiring {
         }
         Ok(())
     }
+
+    /// Waits for a run that was started with these streams.
+    pub(crate) fn wait(self, run: Box<dyn stockade::Execution>) -> Result<Report, Failure> {
+        if !self.streams.is_still() {
+            return Execution::new(run, self)?.wait();
+        }
+        Ok(Report { account: Arc::new(wait(run, self.fed)?) })
+    }
+}
+
+/// Waits on this thread.
+fn wait(run: Box<dyn stockade::Execution>, fed: bool) -> stockade::Result<Account> {
+    let _quiet = fed.then(NoSigpipe::hold);
+    run.wait().map(Account::from)
 }
 
 /// One run.
@@ -85,6 +102,7 @@ pub(crate) struct Run {
     killer: Arc<dyn Killer>,
     /// What is waited for on the caller's thread, until it is.
     still: Mutex<Option<Box<dyn stockade::Execution>>>,
+    fed: bool,
     /// What a thread of its own waits for.
     background: OnceLock<Background>,
     /// Taken by the thread that delivers.
@@ -97,7 +115,7 @@ pub(crate) struct Run {
 
 impl Execution {
     pub(crate) fn new(run: Box<dyn stockade::Execution>, wiring: Wiring) -> Result<Self, Failure> {
-        let Wiring { streams, deliveries, .. } = wiring;
+        let Wiring { streams, deliveries, fed, .. } = wiring;
         let killer = run.killer();
         let delivers = deliveries.is_some();
         let (still, background) = if streams.is_still() {
@@ -109,6 +127,7 @@ impl Execution {
             run: Owned::new(Run {
                 killer,
                 still: Mutex::new(still),
+                fed,
                 background,
                 deliveries: Mutex::new(deliveries),
                 delivers,
@@ -161,8 +180,7 @@ impl Run {
     fn wait(&self) -> Result<Arc<Account>, Arc<Error>> {
         let mut still = open(&self.still);
         if let Some(run) = still.take() {
-            let _quiet = NoSigpipe::hold();
-            let end = run.wait().map(|report| Arc::new(report.into())).map_err(Arc::new);
+            let end = wait(run, self.fed).map(Arc::new).map_err(Arc::new);
             return self.end.get_or_init(|| end).clone();
         }
         drop(still);

@@ -6,7 +6,7 @@ use std::sync::{Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 use stockade::embed::Owned;
-use stockade::{NamespaceSandbox, Program, WasmSandbox};
+use stockade::{NamespaceSandbox, Program, Stdio, WasmSandbox};
 
 use crate::execution::Wiring;
 use crate::exported::handles::{Execution, Policy, Prepared, Report, Sandbox};
@@ -84,13 +84,31 @@ impl Sandbox {
         args: Vec<OsString>,
         mut wiring: Wiring,
     ) -> Result<Execution, Failure> {
+        Execution::new(self.begin(policy, code, args, wiring.stdio())?, wiring)
+    }
+
+    pub(crate) fn run(
+        &self,
+        policy: &Policy,
+        code: Code<'_>,
+        args: Vec<OsString>,
+        mut wiring: Wiring,
+    ) -> Result<Report, Failure> {
+        wiring.has_no_pipe()?;
+        let run = self.begin(policy, code, args, wiring.stdio())?;
+        wiring.wait(run)
+    }
+
+    fn begin(
+        &self,
+        policy: &Policy,
+        code: Code<'_>,
+        args: Vec<OsString>,
+        stdio: Stdio,
+    ) -> Result<Box<dyn stockade::Execution>, Failure> {
         let (backend, program) = self.backends.get()?.suit(code)?;
-        let program = program.args(args);
-        let run = {
-            let _no_fork = forks::none();
-            backend.start(&policy.asked, &program, wiring.stdio())?
-        };
-        Execution::new(run, wiring)
+        let _no_fork = forks::none();
+        Ok(backend.start(&policy.asked, &program.args(args), stdio)?)
     }
 
     /// The backend for modules, for calls of their functions.
@@ -189,16 +207,18 @@ impl Prepared {
     }
 
     pub(crate) fn start(&self, mut wiring: Wiring) -> Result<Execution, Failure> {
-        let prepared = self.inner.get()?;
-        let run = {
-            let _no_fork = forks::none();
-            prepared.start(wiring.stdio())?
-        };
-        Execution::new(run, wiring)
+        Execution::new(self.begin(wiring.stdio())?, wiring)
     }
 
-    pub(crate) fn run(&self, wiring: Wiring) -> Result<Report, Failure> {
+    pub(crate) fn run(&self, mut wiring: Wiring) -> Result<Report, Failure> {
         wiring.has_no_pipe()?;
-        self.start(wiring)?.wait()
+        let run = self.begin(wiring.stdio())?;
+        wiring.wait(run)
+    }
+
+    fn begin(&self, stdio: Stdio) -> Result<Box<dyn stockade::Execution>, Failure> {
+        let prepared = self.inner.get()?;
+        let _no_fork = forks::none();
+        Ok(prepared.start(stdio)?)
     }
 }

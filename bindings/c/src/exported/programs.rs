@@ -41,15 +41,13 @@ pub unsafe extern "C" fn stockade_run(
         let place = Place::new(report, "report")?;
         let (name, args) = command(argv)?;
         let wiring = Wiring::of(stdio)?;
-        wiring.has_no_pipe()?;
-        let start = |sandbox: &Sandbox| {
-            asked(policy, |policy| sandbox.start(policy, Code::Name(name), args, wiring))?.wait()
+        let run = |sandbox: &Sandbox| {
+            asked(policy, |policy| sandbox.run(policy, Code::Name(name), args, wiring))
         };
-        let report = match sandbox {
-            Some(sandbox) => start(sandbox),
-            None => start(&Sandbox::open(Which::Auto, Options::default())?),
-        };
-        place.give(report?);
+        place.give(match sandbox {
+            Some(sandbox) => run(sandbox)?,
+            None => run(&Sandbox::open(Which::Auto, Options::default())?)?,
+        });
         Ok(())
     })
 }

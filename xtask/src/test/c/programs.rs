@@ -16,8 +16,13 @@ use std::sync::{Mutex, PoisonError};
 use std::thread;
 use std::time::Instant;
 
+/// Compilers, by the ends of file names, with the standard that is held to.
+const COMPILERS: [(&str, [&str; 2]); 2] =
+    [(".c", ["gcc", "-std=c11"]), (".cpp", ["g++", "-std=c++17"])];
 /// As strict as what users compile with.
-const STRICT: [&str; 5] = ["-std=c11", "-pedantic", "-Wall", "-Wextra", "-Werror"];
+const STRICT: [&str; 4] = ["-pedantic", "-Wall", "-Wextra", "-Werror"];
+/// Reads that valgrind must not take for mistakes, with the reasons.
+const SUPPRESSED: &str = "--suppressions=valgrind.supp";
 /// A program that does not call the library is not linked with it.
 const BUILT: [&str; 5] = ["-g", "-O1", "-pthread", "-fno-omit-frame-pointer", "-Wl,--as-needed"];
 const CHECKED: [&str; 2] = ["-fsanitize=address,undefined", "-fno-sanitize-recover=all"];
@@ -33,6 +38,7 @@ const SHOWN: usize = 80;
 
 /// One program in one way.
 struct Job {
+    /// The name of its source.
     name: String,
     way: Way,
     alone: bool,
@@ -45,8 +51,8 @@ pub(super) fn run(place: &Place, expect: &str) -> Outcome<Vec<(&'static str, Tal
     let suite = Suite::new(place, expect)?;
     let mut jobs = Vec::new();
     for name in suite.names()? {
-        let text = fs::read_to_string(place.tests.join(format!("{name}.c")))
-            .map_err(|error| format!("{name}.c: {error}"))?;
+        let text = fs::read_to_string(place.tests.join(&name))
+            .map_err(|error| format!("{name}: {error}"))?;
         match Manner::read(&text) {
             Ok(Manner { ways, alone }) => {
                 jobs.extend(ways.into_iter().map(|way| Job { name: name.clone(), way, alone }))
@@ -77,6 +83,11 @@ pub(super) fn run(place: &Place, expect: &str) -> Outcome<Vec<(&'static str, Tal
     }
     let rootless = usize::from(host::is_root());
     Ok(tiers.into_iter().take(3 + rootless).collect())
+}
+
+/// What compiles a file, and by which standard; `None` for what is no program.
+fn compiler(file: &str) -> Option<[&'static str; 2]> {
+    COMPILERS.iter().find(|(end, _)| file.ends_with(end)).map(|(_, words)| *words)
 }
 
 /// Where a way is counted.
@@ -158,13 +169,12 @@ impl<'a> Suite<'a> {
         })
     }
 
-    /// The programs, by name.
+    /// The sources of the programs.
     fn names(&self) -> Outcome<Vec<String>> {
         let folder = &self.place.tests;
         let entries = fs::read_dir(folder).map_err(|e| format!("{}: {e}", folder.display()))?;
         let files = entries.filter_map(|entry| entry.ok()?.file_name().into_string().ok());
-        let mut names: Vec<String> =
-            files.filter_map(|file| file.strip_suffix(".c").map(str::to_owned)).collect();
+        let mut names: Vec<String> = files.filter(|file| compiler(file).is_some()).collect();
         names.sort();
         Ok(names)
     }
@@ -187,12 +197,13 @@ impl<'a> Suite<'a> {
     }
 
     fn executable(&self, name: &str, way: Way) -> PathBuf {
+        let stem = name.split('.').next().unwrap_or(name);
         let kind = match way {
             Way::Plain | Way::Valgrind | Way::Rootless => "",
             Way::Static => "-static",
             Way::Asan => "-asan",
         };
-        self.place.stage.folder().join("programs").join(format!("{name}{kind}"))
+        self.place.stage.folder().join("programs").join(format!("{stem}{kind}"))
     }
 
     /// Compiles what the jobs need; those whose program does not compile are taken away.
@@ -216,12 +227,13 @@ impl<'a> Suite<'a> {
     }
 
     fn compile(&self, name: &str, way: Way) -> Outcome {
-        let mut gcc = Command::new("gcc");
-        gcc.args(STRICT).args(BUILT).arg("-o").arg(self.executable(name, way));
+        let [compiler, standard] = compiler(name).ok_or("no compiler is for this")?;
+        let mut gcc = Command::new(compiler);
+        gcc.arg(standard).args(STRICT).args(BUILT).arg("-o").arg(self.executable(name, way));
         if way == Way::Asan {
             gcc.args(CHECKED);
         }
-        gcc.arg(self.place.tests.join(format!("{name}.c")));
+        gcc.arg(self.place.tests.join(name));
         gcc.args(if way == Way::Static { &self.statics } else { &self.shared });
         command::quietly(&mut gcc).map(drop)
     }
@@ -256,7 +268,7 @@ impl<'a> Suite<'a> {
         let mut command = Command::new("timeout");
         command.args(["--kill-after=10", PATIENCE]);
         if let (Way::Valgrind, Ok(words)) = (job.way, &self.valgrind) {
-            command.args(words).args(["--quiet", "--leak-check=full", FOUND]);
+            command.args(words).args(["--quiet", "--leak-check=full", FOUND, SUPPRESSED]);
             command.args(["--show-leak-kinds=definite", "--errors-for-leak-kinds=definite"]);
         }
         command
