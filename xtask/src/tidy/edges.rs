@@ -14,7 +14,7 @@ struct Row {
     tests_may: &'static [&'static str],
 }
 
-const TABLE: [Row; 17] = [
+const TABLE: [Row; 18] = [
     row("stockade-bare", &[], &[]),
     row("stockade-core", &[], &[]),
     row("stockade-warden", &["stockade-bare"], &[]),
@@ -22,6 +22,7 @@ const TABLE: [Row; 17] = [
     row("stockade-wasm", &["stockade-core"], SUITES),
     row("stockade-attacks", &["stockade-bare", "stockade-core"], &[]),
     row("stockade-bench", &["stockade-bare", "stockade-core"], &[]),
+    row("stockade-oci", &["stockade-core"], &[]),
     row(
         "stockade",
         &[
@@ -29,6 +30,7 @@ const TABLE: [Row; 17] = [
             "stockade-bench",
             "stockade-core",
             "stockade-namespace",
+            "stockade-oci",
             "stockade-wasm",
         ],
         SUITES,
