@@ -1,5 +1,6 @@
 //! The command line as typed. No I/O: what is parsed here becomes a policy in [`crate::policy`].
 
+mod image;
 mod map;
 mod mount;
 
@@ -9,9 +10,11 @@ use std::time::Duration;
 
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand, ValueEnum, value_parser};
+use stockade::oci::Source;
 use stockade::runtime::Language;
 use stockade::{Base, Bytes, Control, Cpus, Limit, NetworkMode, SyscallProfile};
 
+pub(crate) use image::ImageCommand;
 pub(crate) use map::MapArgs;
 pub(crate) use mount::{BindArg, EnvArg, TmpfsArg};
 
@@ -112,6 +115,11 @@ pub(crate) enum Command {
     Runtime {
         #[command(subcommand)]
         command: RuntimeCommand,
+    },
+    /// Keep images, for `stockade run --image`
+    Image {
+        #[command(subcommand)]
+        command: ImageCommand,
     },
     /// Show the version and the architecture
     Version,
@@ -218,12 +226,18 @@ pub(crate) enum BackendArg {
 pub(crate) struct RunArgs {
     /// The program: a path inside the sandbox, or a name looked up in its PATH; for WebAssembly a
     /// module or a script (.py, .js, .mjs), which are files of the host, or `python` or `javascript`
-    #[arg(value_name = "PROGRAM")]
-    pub(crate) program: OsString,
+    #[arg(value_name = "PROGRAM", required_unless_present = "image")]
+    pub(crate) program: Option<OsString>,
 
     /// Its arguments
     #[arg(value_name = "ARGS", trailing_var_arg = true, allow_hyphen_values = true)]
     pub(crate) args: Vec<OsString>,
+
+    /// Run it in the files of an image, read-only, with the image's environment and working directory;
+    /// PROGRAM and ARGS are for its entrypoint, or replace its command: oci:DIR, docker-archive:FILE, or the
+    /// name of one that was loaded before
+    #[arg(long, value_name = "IMAGE", conflicts_with_all = ["base", "rootfs"])]
+    pub(crate) image: Option<Source>,
 
     /// What runs it: `auto` takes `wasm` if PROGRAM is a path, or a name ending in `.wasm`, of a
     /// WebAssembly module on the host, or a script there that is not executable, and `namespace`

@@ -1,8 +1,8 @@
 //! The `stockade` command.
 //!
 //! Parsing ([`args`]) does no I/O and nothing else reads the command line. Everything a user sees
-//! is written by [`exit`], [`report`], [`map`], [`doctor`], [`mod@bench`], [`policy`]
-//! and [`runtime`].
+//! is written by [`exit`], [`report`], [`map`], [`doctor`], [`mod@bench`], [`policy`],
+//! [`runtime`] and [`image`].
 #![forbid(unsafe_code)]
 
 mod args;
@@ -11,6 +11,7 @@ mod bench;
 mod cache;
 mod doctor;
 mod exit;
+mod image;
 mod interrupt;
 mod map;
 mod policy;
@@ -39,6 +40,7 @@ fn main() -> ExitCode {
             policy::show(file.as_deref(), json)
         }
         Command::Runtime { command } => runtime::runtime(&command),
+        Command::Image { command } => image::image(&command),
         Command::Version => version().map_err(exit::output),
     };
     outcome.unwrap_or_else(|failure| failure).into()

@@ -14,10 +14,16 @@ use crate::exit::{self, Exit};
 
 /// The policy that options ask for: the file's, or the default, with what they change.
 pub(crate) fn of(args: &PolicyArgs) -> Result<Policy> {
+    with(args, |_| {})
+}
+
+/// The same, with what `image` puts into it before the options do.
+pub(crate) fn with(args: &PolicyArgs, image: impl FnOnce(&mut Policy)) -> Result<Policy> {
     let mut policy = match &args.file {
         Some(file) => read(file)?,
         None => Policy::default(),
     };
+    image(&mut policy);
     policy.best_effort.extend(&args.best_effort);
     set_limits(&mut policy, &args.limits);
     set_files(&mut policy, &args.files)?;

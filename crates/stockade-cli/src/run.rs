@@ -8,6 +8,7 @@ use stockade::{Control, Error, ErrorKind, Prepared, Report, Result, Stdio, Verdi
 
 use crate::args::RunArgs;
 use crate::exit::{self, Exit, OutputError};
+use crate::image::Unpacked;
 use crate::interrupt::{self, Interrupts};
 use crate::stream::{Failure, Streams};
 use crate::{backend, policy, report};
@@ -18,12 +19,23 @@ pub(crate) fn run(args: &RunArgs) -> Result<Exit, Exit> {
 }
 
 fn attempt(args: &RunArgs) -> Result<Exit> {
-    let mut policy = policy::of(&args.policy)?;
-    let choice = backend::program(args.backend, &args.program)?;
+    // The files of an image stay as long as this does.
+    let image = args.image.as_ref().map(Unpacked::find).transpose()?;
+    let mut policy = policy::with(&args.policy, |policy| {
+        image.iter().for_each(|image| image.apply_to(policy));
+    })?;
+    let choice = match &image {
+        Some(image) => image.program(args)?,
+        None => {
+            let name = args.program.as_deref().unwrap_or_default();
+            let mut choice = backend::program(args.backend, name)?;
+            choice.program = choice.program.args(&args.args);
+            choice
+        }
+    };
     let sandbox = backend::open(&choice)?;
     policy.filesystem.mounts.extend(choice.mount);
-    let program = choice.program.args(&args.args);
-    let prepared = sandbox.prepare(&policy, &program)?;
+    let prepared = sandbox.prepare(&policy, &choice.program)?;
     // A report that cannot be written is better known before the run than after it.
     let target = args.report.as_deref().map(ReportTarget::open).transpose()?;
     let interrupts = Interrupts::listen().map_err(|error| Error::new(ErrorKind::Io, error))?;

@@ -59,6 +59,7 @@
 //! | `bench` | no | [`bench`](mod@bench): isolation modes side by side on this machine; brings in both backends |
 //! | `doctor` | no | [`doctor`](mod@doctor): what this host can enforce; brings in both backends and the attacks |
 //! | `embed` | no | [`embed`]: what bindings to other languages are made of |
+//! | `oci` | no | `oci`: images and bundles of the Open Container Initiative as policies and programs |
 //! | `wasm` | yes | `WasmSandbox`: WebAssembly modules and components ([`manual::wasm`]), brings in wasmtime; `wasm`: calls of their functions ([`manual::plugins`]); `runtime`: Python and JavaScript source ([`manual::runtimes`]) |
 //!
 //! A feature adds names and never changes what others do. Without any backend [`auto`] answers
@@ -81,6 +82,9 @@ pub use backend::{auto, names_a_module};
 #[cfg(feature = "attacks")]
 #[doc(inline)]
 pub use stockade_attacks as attacks;
+#[cfg(feature = "oci")]
+#[doc(inline)]
+pub use stockade_oci as oci;
 #[doc(inline)]
 pub use stockade_core::*;
 #[cfg(feature = "namespace")]

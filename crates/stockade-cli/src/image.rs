@@ -1,0 +1,141 @@
+//! `stockade image`, and the image of `stockade run --image`.
+
+use std::collections::HashMap;
+use std::env;
+use std::io::{self, IsTerminal, Write};
+
+use comfy_table::{Table, presets};
+use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
+use serde::Serialize;
+use stockade::oci::{Entry, Image, Progress, Root, Source, Store};
+use stockade::{Bytes, Error, ErrorKind, Policy, Program, Result};
+
+use crate::args::{BackendArg, ImageCommand, RunArgs};
+use crate::backend::Choice;
+use crate::exit::{self, Exit};
+
+/// Does what the subcommand says, and shows it.
+pub(crate) fn image(command: &ImageCommand) -> Result<Exit, Exit> {
+    let text = attempt(command).map_err(|error| exit::failed(&error))?;
+    io::stdout().write_all(text.as_bytes()).map_err(exit::output)?;
+    Ok(Exit::SUCCESS)
+}
+
+fn attempt(command: &ImageCommand) -> Result<String> {
+    let store = store()?;
+    match command {
+        ImageCommand::Load { source } => {
+            let image = load(&store, source)?;
+            // What the first run would wait for.
+            store.root(&image)?;
+            Ok(format!("{}\n", image.digest()))
+        }
+        ImageCommand::List { json: true } => {
+            let entries: Vec<_> = store.list()?.iter().map(Listed::from).collect();
+            let text = serde_json::to_string_pretty(&entries);
+            Ok(text.map_err(|error| Error::new(ErrorKind::Internal, error))? + "\n")
+        }
+        ImageCommand::List { json: false } => Ok(table(&store.list()?)),
+        ImageCommand::Rm { names } => {
+            for name in names {
+                store.remove(name)?;
+            }
+            let freed = store.collect_garbage()?;
+            Ok(format!("removed {}, freed {} bytes\n", names.len(), freed.bytes))
+        }
+    }
+}
+
+/// This user's images.
+fn store() -> Result<Store> {
+    Store::open(&Store::default_dir(|variable| env::var_os(variable))?)
+}
+
+/// An image of the list, as JSON.
+#[derive(Serialize)]
+struct Listed {
+    name: String,
+    digest: String,
+    size: Option<u64>,
+}
+
+impl From<&Entry> for Listed {
+    fn from(entry: &Entry) -> Self {
+        let Entry { name, digest, size, .. } = entry;
+        Self { name: name.to_string(), digest: digest.to_string(), size: *size }
+    }
+}
+
+fn table(entries: &[Entry]) -> String {
+    let mut table = Table::new();
+    table.load_preset(presets::NOTHING).set_header(["name", "size", "digest"]);
+    for Entry { name, digest, size, .. } in entries {
+        let size = size.map_or_else(|| "?".to_owned(), |size| Bytes(size).to_string());
+        table.add_row([name.to_string(), size, digest.to_string()]);
+    }
+    format!("{table}\n")
+}
+
+/// An image whose files are there to be run.
+pub(crate) struct Unpacked {
+    image: Image,
+    root: Root,
+}
+
+impl Unpacked {
+    /// Finds or loads an image, and unpacks it unless it was before.
+    pub(crate) fn find(source: &Source) -> Result<Self> {
+        let store = store()?;
+        let image = load(&store, source)?;
+        let root = store.root(&image)?;
+        Ok(Self { image, root })
+    }
+
+    /// Puts into a policy what the image says.
+    pub(crate) fn apply_to(&self, policy: &mut Policy) {
+        self.image.apply_to(self.root.path(), policy);
+    }
+
+    /// What runs: the image's own command, or what is given for it.
+    pub(crate) fn program(&self, args: &RunArgs) -> Result<Choice> {
+        if args.backend == BackendArg::Wasm {
+            let hint = "leave --backend out, or give the module itself";
+            return Err(Error::new(ErrorKind::Unsupported, NativeOnly).with_hint(hint));
+        }
+        let words: Vec<_> = args.program.iter().chain(&args.args).cloned().collect();
+        let (name, args) = self.image.command(&words)?;
+        Ok(Program::executable(name).args(args).into())
+    }
+}
+
+/// An image was to be run by the backend for modules.
+#[derive(Debug, thiserror::Error)]
+#[error("programs of images are run behind namespaces alone")]
+struct NativeOnly;
+
+/// Loads an image, with a bar for each part of it if somebody watches.
+fn load(store: &Store, source: &Source) -> Result<Image> {
+    if !io::stderr().is_terminal() {
+        return store.load(source, &mut |_| {});
+    }
+    let bars = MultiProgress::with_draw_target(ProgressDrawTarget::stderr());
+    let mut known: HashMap<String, ProgressBar> = HashMap::new();
+    let loaded = store.load(source, &mut |Progress { blob, done, size, .. }| {
+        let bar = known.entry(blob.to_owned()).or_insert_with(|| bars.add(bar(blob, size)));
+        bar.set_position(done);
+    });
+    // A terminal that cannot be cleared has more to show than it needs, and nothing else.
+    let _ = bars.clear();
+    loaded
+}
+
+fn bar(blob: &str, size: u64) -> ProgressBar {
+    let bar = ProgressBar::new(size);
+    // A template that cannot be read leaves the one of the library.
+    if let Ok(style) = ProgressStyle::with_template("{msg:20} {wide_bar} {bytes}/{total_bytes}") {
+        bar.set_style(style);
+    }
+    // Enough of a digest to tell one from another.
+    let name = blob.rsplit(':').next().unwrap_or(blob);
+    bar.with_message(name.chars().take(20).collect::<String>())
+}
