@@ -46,9 +46,15 @@ fn attempt(command: &ImageCommand) -> Result<String> {
     }
 }
 
+/// Names another directory for images than this user's.
+const ELSEWHERE: &str = "STOCKADE_IMAGES";
+
 /// This user's images.
 fn store() -> Result<Store> {
-    Store::open(&Store::default_dir(|variable| env::var_os(variable))?)
+    match env::var_os(ELSEWHERE).filter(|directory| !directory.is_empty()) {
+        Some(directory) => Store::open(directory.as_ref()),
+        None => Store::open(&Store::default_dir(|variable| env::var_os(variable))?),
+    }
 }
 
 /// An image of the list, as JSON.

@@ -6,6 +6,7 @@ mod attack;
 mod bench;
 mod command;
 mod doctor;
+mod image;
 mod isolation;
 mod limits;
 mod map;

@@ -1,0 +1,180 @@
+//! Images: loaded, listed, removed, and run in.
+
+use std::fs;
+use std::path::Path;
+use std::process::Stdio;
+
+use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
+use stockade_guests::{HELLO, PRINT_ARGS, PRINT_ENV, WRITE_FILE};
+
+use crate::command::{Outcome, TempDir, run_command, stockade};
+
+/// A store and a layout with one image, whose entrypoint prints its arguments.
+struct Ground {
+    dir: TempDir,
+}
+
+impl Ground {
+    fn new() -> Self {
+        let ground = Self { dir: TempDir::new() };
+        let layout = ground.dir.path().join("layout");
+        fs::create_dir_all(layout.join("blobs/sha256")).expect("a directory");
+        let blob = |bytes: &[u8], kind: &str| -> Value {
+            let hex: String = Sha256::digest(bytes).iter().map(|b| format!("{b:02x}")).collect();
+            fs::write(layout.join("blobs/sha256").join(&hex), bytes).expect("a blob");
+            let kind = format!("application/vnd.oci.image.{kind}");
+            json!({"mediaType": kind, "digest": format!("sha256:{hex}"), "size": bytes.len()})
+        };
+        let layer = layer();
+        let layer = blob(&layer, "layer.v1.tar");
+        let config = json!({
+            "architecture": if cfg!(target_arch = "aarch64") { "arm64" } else { "amd64" },
+            "os": "linux",
+            "config": {
+                "Entrypoint": ["/bin/print_args"],
+                "Cmd": ["of", "the image"],
+                "Env": ["PATH=/bin", "COLOUR=blue"],
+                "WorkingDir": "/srv",
+            },
+            "rootfs": {"type": "layers", "diff_ids": [layer["digest"]]},
+        });
+        let config = blob(config.to_string().as_bytes(), "config.v1+json");
+        let manifest = json!({"schemaVersion": 2, "config": config, "layers": [layer]});
+        let mut manifest = blob(manifest.to_string().as_bytes(), "manifest.v1+json");
+        manifest["annotations"] = json!({"org.opencontainers.image.ref.name": "example/tools:v1"});
+        let index = json!({"schemaVersion": 2, "manifests": [manifest]});
+        fs::write(layout.join("index.json"), index.to_string()).expect("an index");
+        fs::write(layout.join("oci-layout"), r#"{"imageLayoutVersion":"1.0.0"}"#)
+            .expect("a version");
+        ground
+    }
+
+    fn source(&self) -> String {
+        format!("oci:{}", self.dir.path().join("layout").display())
+    }
+
+    fn call(&self, words: &[&str]) -> Outcome {
+        let mut command = stockade();
+        command.env("STOCKADE_IMAGES", self.dir.path().join("store"));
+        command.args(words).stdin(Stdio::null()).output().expect("it starts").into()
+    }
+
+    fn run(&self, words: &[&str]) -> Outcome {
+        let mut command = run_command();
+        command.env("STOCKADE_IMAGES", self.dir.path().join("store"));
+        command.args(words).stdin(Stdio::null()).output().expect("it starts").into()
+    }
+}
+
+/// A tar of some guests in /bin, and of /srv.
+fn layer() -> Vec<u8> {
+    let mut tar = tar::Builder::new(Vec::new());
+    let mut put = |path: &str, mode: u32, kind, bytes: &[u8]| {
+        let mut header = tar::Header::new_gnu();
+        header.set_entry_type(kind);
+        header.set_mode(mode);
+        header.set_size(bytes.len() as u64);
+        tar.append_data(&mut header, path, bytes).expect("an entry");
+    };
+    for name in ["bin/", "srv/"] {
+        put(name, 0o755, tar::EntryType::Directory, &[]);
+    }
+    for guest in [HELLO, PRINT_ARGS, PRINT_ENV, WRITE_FILE] {
+        put(&format!("bin/{}", guest.name), 0o755, tar::EntryType::Regular, guest.image);
+    }
+    tar.into_inner().expect("an archive")
+}
+
+#[test]
+fn a_program_runs_in_the_files_of_an_image() {
+    let ground = Ground::new();
+    let outcome = ground.run(&["--image", &ground.source()]);
+    assert_eq!((outcome.code, outcome.stdout.as_str()), (0, "of\nthe image\n"), "{outcome:?}");
+    // What is given takes the command's place, not the entrypoint's.
+    let outcome = ground.run(&["--image", &ground.source(), "--", "given", "here"]);
+    assert_eq!((outcome.code, outcome.stdout.as_str()), (0, "given\nhere\n"), "{outcome:?}");
+}
+
+#[test]
+fn an_image_is_loaded_once_and_then_known_by_its_name() {
+    let ground = Ground::new();
+    let loaded = ground.call(&["image", "load", &ground.source()]);
+    assert_eq!(loaded.code, 0, "{loaded:?}");
+    let digest = loaded.stdout.trim().to_owned();
+    assert!(digest.starts_with("sha256:"), "{loaded:?}");
+    fs::remove_dir_all(ground.dir.path().join("layout")).expect("it is not needed any more");
+
+    let listed = ground.call(&["image", "list", "--json"]);
+    let listed: Value = serde_json::from_str(&listed.stdout).expect("JSON");
+    let name = listed[0]["name"].as_str().expect("a name").to_owned();
+    assert!(name.contains("example/tools:v1"), "{listed}");
+    assert_eq!(listed[0]["digest"], digest);
+    assert!(ground.call(&["image", "list"]).stdout.contains(&digest));
+
+    let outcome = ground.run(&["--image", &name, "--env", "COLOUR=red", "--", "x"]);
+    assert_eq!((outcome.code, outcome.stdout.as_str()), (0, "x\n"), "{outcome:?}");
+
+    let removed = ground.call(&["image", "rm", &name]);
+    assert_eq!(removed.code, 0, "{removed:?}");
+    let gone = ground.run(&["--image", &name]);
+    assert_eq!(gone.code, 125, "{gone:?}");
+    assert!(gone.stderr.contains("hint: "), "{gone:?}");
+    let store = ground.dir.path().join("store");
+    for left in ["blobs/sha256", "roots", "tmp"] {
+        let count = fs::read_dir(store.join(left)).expect("a directory").count();
+        assert_eq!(count, 0, "{left} of {}", store.display());
+    }
+}
+
+#[test]
+fn the_image_gives_environment_and_directory_and_options_count_more() {
+    let ground = Ground::new();
+    let source = ground.source();
+    let entry = |words: &[&str]| {
+        let words = [&["--image", source.as_str(), "--report", "-"], words].concat();
+        let outcome = ground.run(&words);
+        assert_eq!(outcome.code, 0, "{outcome:?}");
+    };
+    entry(&["--cwd", "/"]);
+    // The policy that was in force is in the plan, which a bad one shows.
+    let outcome = ground.run(&["--image", &source, "--cwd", "/nowhere"]);
+    assert_eq!(outcome.code, 125, "{outcome:?}");
+    assert!(outcome.stderr.contains("/nowhere"), "{outcome:?}");
+}
+
+#[test]
+fn the_files_of_an_image_are_read_only_and_the_hosts_are_not_there() {
+    let ground = Ground::new();
+    let source = ground.source();
+    let load = ground.call(&["image", "load", &source]);
+    assert_eq!(load.code, 0, "{load:?}");
+    let root = fs::read_dir(ground.dir.path().join("store/roots")).expect("roots").next();
+    let root = root.expect("one").expect("it can be read").path();
+    let rootfs = root.to_str().expect("a name");
+    // The same directory by hand, where another program than the entrypoint can be named.
+    for (path, code) in [("/bin/new", 3), ("/srv/new", 3), ("/tmp/new", 0), ("/etc/passwd", 3)] {
+        let outcome = ground.run(&["--rootfs", rootfs, "--", "/bin/write_file", path, "10"]);
+        assert_eq!(outcome.code, code, "{path}: {outcome:?}");
+    }
+    assert!(!Path::new(rootfs).join("bin/new").exists());
+}
+
+#[test]
+fn what_does_not_go_together_is_refused() {
+    let ground = Ground::new();
+    let source = ground.source();
+    for words in [
+        &["--image", source.as_str(), "--rootfs", "/"][..],
+        &["--image", &source, "--base", "empty"],
+        &["--image", "oci:"],
+        &["--image", "UPPER/case"],
+    ] {
+        assert_eq!(ground.run(words).code, 2, "{words:?}");
+    }
+    let outcome = ground.run(&["--image", &source, "--backend", "wasm"]);
+    assert_eq!(outcome.code, 125, "{outcome:?}");
+    let outcome = ground.run(&["--image", "docker-archive:/nowhere.tar"]);
+    assert_eq!(outcome.code, 125, "{outcome:?}");
+    assert!(outcome.stderr.contains("/nowhere.tar"), "{outcome:?}");
+}
