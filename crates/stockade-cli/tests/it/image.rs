@@ -10,13 +10,18 @@ use stockade_guests::{HELLO, PRINT_ARGS, PRINT_ENV, WRITE_FILE};
 
 use crate::command::{Outcome, TempDir, run_command, stockade};
 
-/// A store and a layout with one image, whose entrypoint prints its arguments.
+/// A store and a layout with one image.
 struct Ground {
     dir: TempDir,
 }
 
 impl Ground {
+    /// An image whose entrypoint prints its arguments.
     fn new() -> Self {
+        Self::with("/bin/print_args", &["of", "the image"])
+    }
+
+    fn with(entrypoint: &str, cmd: &[&str]) -> Self {
         let ground = Self { dir: TempDir::new() };
         let layout = ground.dir.path().join("layout");
         fs::create_dir_all(layout.join("blobs/sha256")).expect("a directory");
@@ -32,8 +37,8 @@ impl Ground {
             "architecture": if cfg!(target_arch = "aarch64") { "arm64" } else { "amd64" },
             "os": "linux",
             "config": {
-                "Entrypoint": ["/bin/print_args"],
-                "Cmd": ["of", "the image"],
+                "Entrypoint": [entrypoint],
+                "Cmd": cmd,
                 "Env": ["PATH=/bin", "COLOUR=blue"],
                 "WorkingDir": "/srv",
             },
@@ -129,18 +134,23 @@ fn an_image_is_loaded_once_and_then_known_by_its_name() {
 
 #[test]
 fn the_image_gives_environment_and_directory_and_options_count_more() {
-    let ground = Ground::new();
+    let ground = Ground::with("/bin/print_env", &[]);
     let source = ground.source();
-    let entry = |words: &[&str]| {
-        let words = [&["--image", source.as_str(), "--report", "-"], words].concat();
-        let outcome = ground.run(&words);
-        assert_eq!(outcome.code, 0, "{outcome:?}");
-    };
-    entry(&["--cwd", "/"]);
-    // The policy that was in force is in the plan, which a bad one shows.
-    let outcome = ground.run(&["--image", &source, "--cwd", "/nowhere"]);
-    assert_eq!(outcome.code, 125, "{outcome:?}");
-    assert!(outcome.stderr.contains("/nowhere"), "{outcome:?}");
+    let outcome = ground.run(&["--image", &source, "--env", "MORE=1"]);
+    let lines: Vec<&str> = outcome.stdout.lines().collect();
+    for line in ["PATH=/bin", "COLOUR=blue", "MORE=1"] {
+        assert!(lines.contains(&line), "{line}: {outcome:?}");
+    }
+    let outcome = ground.run(&["--image", &source, "--env", "COLOUR=red"]);
+    assert!(outcome.stdout.contains("COLOUR=red\n"), "{outcome:?}");
+    assert!(!outcome.stdout.contains("blue"), "{outcome:?}");
+
+    // A name without a slash is found by the image's PATH, one that is relative in its directory.
+    let ground = Ground::with("print_args", &["found"]);
+    assert_eq!(ground.run(&["--image", &ground.source()]).stdout, "found\n");
+    let ground = Ground::with("../bin/print_args", &["found"]);
+    assert_eq!(ground.run(&["--image", &ground.source()]).stdout, "found\n");
+    assert_eq!(ground.run(&["--image", &ground.source(), "--cwd", "/"]).code, 125);
 }
 
 #[test]
