@@ -3,3 +3,5 @@
 //!
 //! Nothing here runs anything: see [`Sandbox`](stockade_core::Sandbox).
 #![forbid(unsafe_code)]
+
+pub mod layer;

@@ -1,0 +1,3 @@
+//! Images and bundles, with real files.
+
+mod layers;
