@@ -73,7 +73,7 @@ pub struct Bounds {
     /// Bytes of the contents of files, and of extended headers. A file counts with the size that its entry
     /// says, before any of it is written. 16 GiB by default.
     pub bytes: u64,
-    /// Entries, whiteouts among them. 1,000,000 by default.
+    /// Entries, whiteouts among them, and directories that no entry describes. 1,000,000 by default.
     pub entries: u64,
     /// Bytes of an entry's name. 4,096 by default.
     pub path: usize,
@@ -137,7 +137,6 @@ impl Meter {
 /// Unpacks the layers of one image. See the [module](self).
 pub struct Unpacker {
     tree: Tree,
-    meter: Meter,
 }
 
 impl Unpacker {
@@ -150,8 +149,8 @@ impl Unpacker {
     /// [`Unsupported`](stockade_core::ErrorKind::Unsupported) before Linux 5.6, otherwise what the kernel
     /// says of it.
     pub fn new(root: impl AsFd, bounds: Bounds) -> Result<Self> {
-        let tree = Tree::new(root, bounds.clone())?;
-        Ok(Self { tree, meter: Meter { bytes: 0, entries: 0, bounds } })
+        let meter = Meter { bytes: 0, entries: 0, bounds };
+        Ok(Self { tree: Tree::new(root, meter)? })
     }
 
     /// Unpacks the next layer, over those before it: the lowest comes first. `layer` is read to its end.
@@ -178,7 +177,7 @@ impl Unpacker {
 
     fn entries(&mut self, mut archive: Archive<impl BufRead>) -> Result<Applied, LayerError> {
         let mut applied = Applied { entries: 0, bytes: 0 };
-        while let Some(entry) = archive.next(&mut self.meter)? {
+        while let Some(entry) = archive.next(&mut self.tree.meter)? {
             self.tree
                 .place(&entry, &mut archive)
                 .map_err(|trouble| trouble.at(Place::Entry(entry.name.clone())))?;

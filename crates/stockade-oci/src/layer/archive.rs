@@ -50,7 +50,8 @@ pub(super) struct Entry {
 /// What headers before it say of an entry.
 #[derive(Default)]
 struct Ahead {
-    extended: Option<Extended>,
+    /// What is wrong with it is said when the entry's name is known.
+    extended: Option<Result<Extended, Refusal>>,
     long_name: Option<Vec<u8>>,
     long_target: Option<Vec<u8>>,
 }
@@ -161,7 +162,7 @@ impl<R: BufRead> Archive<R> {
         match header.entry_type() {
             EntryType::XHeader => {
                 let data = self.extension(size, meter).map_err(unnamed)?;
-                let extended = Extended::parse(&data).map_err(|refusal| unnamed(refusal.into()))?;
+                let extended = Extended::parse(&data);
                 put(&mut ahead.extended, extended, "an extended header").map_err(unnamed)?;
             }
             EntryType::XGlobalHeader => {
@@ -179,7 +180,6 @@ impl<R: BufRead> Archive<R> {
             }
             _ => {
                 let ahead = std::mem::take(ahead);
-                meter.count().map_err(|refusal| unnamed(refusal.into()))?;
                 return self.entry(header, size, ahead, meter).map(Some);
             }
         }
@@ -210,11 +210,16 @@ impl<R: BufRead> Archive<R> {
         ahead: Ahead,
         meter: &mut Meter,
     ) -> Result<Entry, (Option<Vec<u8>>, Trouble)> {
-        let extended = ahead.extended.unwrap_or_default();
+        let extended = ahead
+            .extended
+            .transpose()
+            .map_err(|refusal| (Some(header.path_bytes().into_owned()), refusal.into()))?;
+        let extended = extended.unwrap_or_default();
         let name = either(ahead.long_name, extended.path, "name")
             .map_err(|refusal| (None, refusal.into()))?
             .unwrap_or_else(|| header.path_bytes().into_owned());
         let described = || {
+            meter.count()?;
             let target = either(ahead.long_target, extended.linkpath, "link target")?
                 .or_else(|| header.link_name_bytes().map(std::borrow::Cow::into_owned))
                 .unwrap_or_default();

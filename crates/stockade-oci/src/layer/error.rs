@@ -121,6 +121,9 @@ impl Refusal {
             Self::Bytes { .. } | Self::Entries { .. } | Self::Names { .. } => {
                 Some("raise the bound, if the image is meant to be that large")
             }
+            Self::Malformed { field: "checksum" } => {
+                Some("a layer is a tar archive, plain or compressed with gzip or Zstandard")
+            }
             Self::Truncated => Some("load or pull the image once more"),
             _ => None,
         }

@@ -26,7 +26,7 @@ impl Tree {
         entry: &Entry,
         archive: &mut Archive<R>,
     ) -> Result<(), Trouble> {
-        let name = Name::parse(&entry.name, "name", &self.bounds)?;
+        let name = Name::parse(&entry.name, "name", &self.meter.bounds)?;
         match name.leaf()? {
             Leaf::Root if entry.kind == Kind::Directory => self.root_directory(entry),
             Leaf::Root => Err(Refusal::Root.into()),
@@ -54,7 +54,7 @@ impl Tree {
     }
 
     fn note(&mut self, inode: u64, path: Vec<u8>, entry: &Entry) -> Result<(), Trouble> {
-        Ok(self.modes.note(inode, path, mode(entry), Some(entry.mtime), self.bounds.names)?)
+        Ok(self.modes.note(inode, path, mode(entry), Some(entry.mtime), self.meter.bounds.names)?)
     }
 
     fn file<R: BufRead>(
@@ -124,7 +124,7 @@ impl Tree {
         if target.contains(&0) {
             return Err(Refusal::Nul { field: "link target" }.into());
         }
-        check_length("link target", target.len(), self.bounds.target)?;
+        check_length("link target", target.len(), self.meter.bounds.target)?;
         self.replacing(parent, leaf, || rustix::fs::symlinkat(target, &parent.place, leaf))
             .map_err(Trouble::failed("make the symbolic link"))?;
         let times = times(entry.mtime);
@@ -136,7 +136,7 @@ impl Tree {
         let failed = Trouble::failed("make the hard link");
         let missing = || Refusal::TargetMissing { target: entry.target.clone() };
         let kind = || Refusal::TargetKind { target: entry.target.clone() };
-        let target = Name::parse(&entry.target, "link target", &self.bounds)?;
+        let target = Name::parse(&entry.target, "link target", &self.meter.bounds)?;
         let Leaf::Plain(target_leaf) = target.leaf()? else { return Err(kind().into()) };
         let place =
             directory::open(&self.root, &target.parent(), directory::PLACE, directory::IN_ROOT);

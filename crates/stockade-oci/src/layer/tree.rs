@@ -6,7 +6,7 @@ use std::sync::Arc;
 use rustix::fs::Mode;
 use rustix::io::Errno;
 
-use super::Bounds;
+use super::Meter;
 use super::directory::{self, IN_ROOT, OURS, PLACE, PLAIN, READ};
 use super::error::{LayerError, Refusal, Trouble};
 use super::modes::Modes;
@@ -36,14 +36,14 @@ pub(super) struct Tree {
     pub(super) root: OwnedFd,
     pub(super) own: Own,
     pub(super) modes: Modes,
-    pub(super) bounds: Bounds,
+    pub(super) meter: Meter,
     /// The directory of the entry before, and the path that led to it. As long as nothing is removed,
     /// the path leads there.
     last: Option<(Vec<u8>, Arc<Directory>)>,
 }
 
 impl Tree {
-    pub(super) fn new(root: impl AsFd, bounds: Bounds) -> Result<Self, LayerError> {
+    pub(super) fn new(root: impl AsFd, meter: Meter) -> Result<Self, LayerError> {
         let failed = |errno: Errno| LayerError::Root { source: errno.into() };
         let readable = directory::open(&root, b"", READ, PLAIN).map_err(failed)?;
         if !directory::some(&readable).map_err(failed)?.is_empty() {
@@ -52,7 +52,7 @@ impl Tree {
         let root = directory::open(&root, b"", PLACE, PLAIN).map_err(failed)?;
         let mut own = Own::default();
         own.made(directory::inode(&root).map_err(failed)?);
-        Ok(Self { root, own, modes: Modes::default(), bounds, last: None })
+        Ok(Self { root, own, modes: Modes::default(), meter, last: None })
     }
 
     /// The directory that `name` is in, made with those above it where they are missing.
@@ -148,9 +148,11 @@ impl Tree {
 
     /// Makes the last directory of `path` in `parent`.
     fn make_one(&mut self, parent: &OwnedFd, path: &[Vec<u8>]) -> Result<OwnedFd, Trouble> {
-        if path.len() > self.bounds.depth {
-            return Err(Refusal::TooDeep { depth: path.len(), bound: self.bounds.depth }.into());
+        let bound = self.meter.bounds.depth;
+        if path.len() > bound {
+            return Err(Refusal::TooDeep { depth: path.len(), bound }.into());
         }
+        self.meter.count()?;
         let failed = Trouble::failed("make its parent directory");
         let Some(name) = path.last() else { return Err(Refusal::Root.into()) };
         rustix::fs::mkdirat(parent, name.as_slice(), OURS).map_err(&failed)?;
@@ -158,7 +160,7 @@ impl Tree {
         let inode = directory::inode(&made).map_err(&failed)?;
         self.own.put(directory::inode(parent).map_err(&failed)?, name);
         self.own.made(inode);
-        self.modes.note(inode, path.join(&b'/'), IMPLIED, None, self.bounds.names)?;
+        self.modes.note(inode, path.join(&b'/'), IMPLIED, None, self.meter.bounds.names)?;
         Ok(made)
     }
 }

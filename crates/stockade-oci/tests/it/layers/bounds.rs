@@ -89,6 +89,18 @@ fn entries_are_counted_over_all_layers() {
 }
 
 #[test]
+fn directories_that_no_entry_describes_count_as_entries() {
+    let layer = Layer::new().file("a/b/c/x", "").file("a/b/y", "").bytes();
+    let (_, error) = beyond(|bounds| bounds.entries = 4, std::slice::from_ref(&layer));
+    assert_eq!(
+        error.to_string(),
+        "in the layer, entry `a/b/y` goes beyond the bound of 4 entries for all layers"
+    );
+    let (_, error) = beyond(|bounds| bounds.entries = 2, &[layer]);
+    assert!(error.to_string().contains("entry `a/b/c/x`"), "{error}");
+}
+
+#[test]
 fn a_long_name_is_refused_and_not_repeated_at_length() {
     let name = "n/".repeat(2500);
     for layer in [

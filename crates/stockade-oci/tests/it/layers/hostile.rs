@@ -60,6 +60,19 @@ fn a_directory_swapped_for_a_link_does_not_lead_out() {
 }
 
 #[test]
+fn a_way_that_is_gone_is_not_taken_again() {
+    // `d/l` leads to the root, in which `d` itself is then replaced.
+    let layer = Layer::new().link("d/l", "/").file("d/l/d", "x").file("d/l/x", "y");
+    let message = refusal(&[layer]);
+    assert_eq!(message, "in the layer, entry `d/l/x` has a parent that is not a directory");
+    let place = Place::new();
+    let upper = Layer::new().file("d/l/.wh.d", "").file("d/l/x", "y");
+    place.unpack(&[Layer::new().link("d/l", "/"), upper]);
+    assert!(!place.has("x"));
+    assert_eq!(place.text("d/l/x"), "y");
+}
+
+#[test]
 fn a_chain_of_links_does_not_lead_out() {
     let place = Place::new();
     place.unpack(&[Layer::new()
