@@ -4,4 +4,25 @@
 //! Nothing here runs anything: see [`Sandbox`](stockade_core::Sandbox).
 #![forbid(unsafe_code)]
 
+mod archive;
+mod blobs;
+mod compression;
+mod digest;
+mod document;
+mod failure;
+mod image;
 pub mod layer;
+mod layout;
+mod media;
+mod name;
+mod platform;
+mod source;
+mod store;
+
+pub use blobs::Descriptor;
+pub use compression::Compression;
+pub use digest::{Algorithm, Digest, Size, Verifier};
+pub use image::{Config, Image, Layer};
+pub use name::Name;
+pub use source::Source;
+pub use store::{Entry, Freed, Progress, Root, Store};

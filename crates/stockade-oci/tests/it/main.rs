@@ -1,3 +1,10 @@
 //! Images and bundles, with real files.
 
+mod archives;
+mod crashes;
+mod hostile;
 mod layers;
+mod layouts;
+mod made;
+mod stores;
+mod tools;
