@@ -6,6 +6,7 @@
 
 mod archive;
 mod blobs;
+pub mod bundle;
 mod compression;
 mod digest;
 mod document;
