@@ -22,6 +22,7 @@
 //! | [`doctor`] | what this host can enforce, and what to do about the rest |
 //! | [`attacks`] | trying to break out, on this host |
 //! | [`bench`](mod@bench) | what isolation costs on this machine, and what it is worth |
+//! | [`bundles`] | running bundles of the Open Container Initiative, and what becomes of each of their fields |
 //! | [`containers`] | what works inside a container, and with which options |
 //! | [`compatibility`] | which ordinary programs were compared inside and outside, and where they differ |
 //! | [`conformance`] | what holds on every backend, and where modules differ |
@@ -82,6 +83,8 @@ pub mod doctor {}
 pub mod attacks {}
 #[doc = include_str!("manual/bench.md")]
 pub mod bench {}
+#[doc = include_str!("manual/bundles.md")]
+pub mod bundles {}
 #[doc = include_str!("manual/containers.md")]
 pub mod containers {}
 

@@ -2,6 +2,7 @@ mod cases;
 mod defaults;
 mod hostile;
 mod list;
+mod manual;
 mod schema;
 mod values;
 
