@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::env;
 use std::io::{self, IsTerminal, Write};
 
-use comfy_table::{Table, presets};
+use comfy_table::{Table, TableStyle};
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde::Serialize;
 use stockade::oci::{Entry, Image, Progress, Root, Source, Store};
@@ -74,7 +74,7 @@ impl From<&Entry> for Listed {
 
 fn table(entries: &[Entry]) -> String {
     let mut table = Table::new();
-    table.load_preset(presets::NOTHING).set_header(["name", "size", "digest"]);
+    table.load_style(TableStyle::new()).set_header(["name", "size", "digest"]);
     for Entry { name, digest, size, .. } in entries {
         let size = size.map_or_else(|| "?".to_owned(), |size| Bytes(size).to_string());
         table.add_row([name.to_string(), size, digest.to_string()]);
