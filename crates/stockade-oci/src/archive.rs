@@ -119,7 +119,7 @@ impl DockerArchive {
         }
         let mut file = File::from(file);
         let mut begin = Vec::new();
-        let read = file.by_ref().take(4).read_to_end(&mut begin);
+        let read = file.by_ref().take(Compression::TOLD_BY as u64).read_to_end(&mut begin);
         read.map_err(failed)?;
         Ok(Self { file, path: path.to_owned(), compression: Compression::of(&begin) })
     }

@@ -6,6 +6,9 @@ use flate2::bufread::MultiGzDecoder;
 use ruzstd::decoding::errors::{FrameDecoderError, ReadFrameHeaderError};
 use ruzstd::decoding::{BlockDecodingStrategy, FrameDecoder};
 
+/// Bytes that are read ahead.
+pub(crate) const BUFFER: usize = 128 << 10;
+
 /// How bytes are compressed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
@@ -19,6 +22,9 @@ pub enum Compression {
 }
 
 impl Compression {
+    /// How many bytes tell.
+    pub(crate) const TOLD_BY: usize = 4;
+
     /// What bytes say by how they begin.
     pub(crate) fn of(begin: &[u8]) -> Self {
         match begin {
@@ -34,13 +40,20 @@ impl Compression {
     pub(crate) fn reader<'a>(self, compressed: impl Read + 'a) -> Box<dyn Read + 'a> {
         match self {
             Self::None => Box::new(compressed),
-            Self::Gzip => Box::new(MultiGzDecoder::new(BufReader::new(compressed))),
-            Self::Zstd => Box::new(Frames::new(BufReader::new(compressed))),
+            Self::Gzip => Box::new(MultiGzDecoder::new(buffered(compressed))),
+            Self::Zstd => Box::new(Frames::new(buffered(compressed))),
         }
     }
 }
 
-/// Frames of Zstandard, one after the other.
+fn buffered<R: Read>(compressed: R) -> BufReader<R> {
+    BufReader::with_capacity(BUFFER, compressed)
+}
+
+/// Frames of Zstandard, one after the other. Those to be skipped are skipped: some tools keep an index of
+/// the layer in one.
+///
+/// The decoder refuses a window of more than 128 MiB, which is what it may make us allocate.
 struct Frames<R> {
     compressed: R,
     decoder: FrameDecoder,

@@ -201,7 +201,7 @@ impl Read for Hashing<'_> {
     fn read(&mut self, buf: &mut [u8]) -> std::io::Result<usize> {
         let read = self.inner.read(buf)?;
         self.hasher.update(&buf[..read]);
-        let missing = 4_usize.saturating_sub(self.begin.len()).min(read);
+        let missing = Compression::TOLD_BY.saturating_sub(self.begin.len()).min(read);
         self.begin.extend_from_slice(&buf[..missing]);
         Ok(read)
     }
