@@ -126,6 +126,32 @@ fn the_file_itself_may_be_neither_missing_nor_odd() {
     assert_eq!(error.kind(), ErrorKind::NotFound);
 }
 
+/// Texts that mean something somewhere in a config.
+const WORDS: [&str; 22] = [
+    "",
+    "/",
+    "..",
+    "tmpfs",
+    "bind",
+    "rbind",
+    "size=1k",
+    "size=8k",
+    "size=\u{e4}",
+    "ro",
+    "pid",
+    "user",
+    "/proc",
+    "/proc/kcore",
+    "/sys",
+    "/tmp",
+    "rootfs",
+    "a=b",
+    "SCMP_ACT_NOTIFY",
+    "RLIMIT_AS",
+    "x.wasm",
+    "1.0.2",
+];
+
 /// Any JSON, whose names are those of fields more often than not.
 fn anything() -> impl Strategy<Value = Value> {
     let names: Vec<&str> = FIELDS
@@ -133,22 +159,6 @@ fn anything() -> impl Strategy<Value = Value> {
         .filter_map(|row| row.name.rsplit('.').next())
         .map(|name| name.trim_end_matches("[]"))
         .collect();
-    let words = [
-        "/",
-        "..",
-        "tmpfs",
-        "bind",
-        "rbind",
-        "size=1k",
-        "pid",
-        "/proc",
-        "rootfs",
-        "a=b",
-        "SCMP_ACT_NOTIFY",
-        "RLIMIT_AS",
-        "x.wasm",
-        "1.0.2",
-    ];
     let leaf = prop_oneof![
         Just(Value::Null),
         any::<bool>().prop_map(Value::from),
@@ -156,7 +166,7 @@ fn anything() -> impl Strategy<Value = Value> {
         any::<u64>().prop_map(Value::from),
         any::<f64>().prop_map(Value::from),
         "\\PC{0,8}".prop_map(Value::from),
-        prop::sample::select(words.to_vec()).prop_map(Value::from),
+        prop::sample::select(WORDS.to_vec()).prop_map(Value::from),
     ];
     let name = prop_oneof![9 => prop::sample::select(names).prop_map(str::to_owned), 1 => ".{0,6}"];
     leaf.prop_recursive(5, 48, 6, move |inner| {
@@ -168,10 +178,32 @@ fn anything() -> impl Strategy<Value = Value> {
     })
 }
 
-/// A place of the list, and something to put there.
+/// A value that a place takes, more often than not.
+fn shaped(shape: Shape) -> BoxedStrategy<Value> {
+    let text = prop_oneof![3 => prop::sample::select(WORDS.to_vec()).prop_map(str::to_owned), 1 => "\\PC{0,8}"];
+    let right = match shape {
+        Shape::Text => text.prop_map(Value::from).boxed(),
+        Shape::Flag => any::<bool>().prop_map(Value::from).boxed(),
+        Shape::Whole => any::<u64>().prop_map(Value::from).boxed(),
+        Shape::Signed => any::<i64>().prop_map(Value::from).boxed(),
+        Shape::Id => any::<u32>().prop_map(Value::from).boxed(),
+        Shape::Texts => vec(text, 0..4).prop_map(Value::from).boxed(),
+        Shape::Ids => vec(any::<u32>(), 0..4).prop_map(Value::from).boxed(),
+        Shape::Objects => Just(json!([{}])).boxed(),
+        _ => Just(json!({})).boxed(),
+    };
+    prop_oneof![9 => right, 1 => anything()].boxed()
+}
+
+/// Places of the list, and what to put there. Those that are refused come less often: nothing else is
+/// found out about a config that has one.
 fn changes() -> impl Strategy<Value = Vec<(&'static str, Value)>> {
-    let places: Vec<&str> = FIELDS.iter().map(|row| row.name).collect();
-    vec((prop::sample::select(places), anything()), 0..5)
+    let places: Vec<(u32, _)> = FIELDS
+        .iter()
+        .map(|row| (if row.treatment == Treatment::Refused { 1 } else { 8 }, Just(*row)))
+        .collect();
+    let place = prop::strategy::Union::new_weighted(places);
+    vec(place.prop_flat_map(|row| shaped(row.shape).prop_map(move |value| (row.name, value))), 0..6)
 }
 
 proptest! {

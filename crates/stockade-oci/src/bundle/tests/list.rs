@@ -58,6 +58,11 @@ fn what_is_refused_is_named_and_what_asks_for_nothing_is_not() {
         }
         let place = row.name.replace("[]", "[0]");
         assert_eq!(refused(scratch.load(&config)), [place.as_str()]);
+        if row.shape == Shape::Named {
+            // A network device is moved by its name alone.
+            put(&mut config, row.name, json!({ "name": {} }));
+            assert_eq!(refused(scratch.load(&config)), [place.as_str()]);
+        }
         let nothing = match row.shape {
             Shape::Named => vec![json!(null), json!({})],
             _ => vec![json!(null), json!(""), json!([]), json!({}), json!({ "a": { "b": 0 } })],
