@@ -18,7 +18,7 @@ use std::path::Path;
 use rustix::fs::{Mode, OFlags};
 use serde::Serialize;
 use serde_json::Value;
-use stockade_core::{Error, Limits, NetworkMode, Policy, PolicyError, Program, Result};
+use stockade_core::{Error, Limits, Mount, NetworkMode, Policy, PolicyError, Program, Result};
 
 pub use error::{MAX_CONFIG, Refusal, RefusedFields};
 pub use table::{Row, Shape, Treatment};
@@ -216,9 +216,19 @@ fn program(root: &Path, args: &[String], policy: &mut Policy) -> Result<Program,
     policy.network.mode = NetworkMode::None;
     let search = policy.process.env.get("PATH").map_or("", String::as_str);
     match root::module(root, name, &policy.process.cwd, search)? {
+        Some(file) if is_covered(root, &file, policy) => {
+            Err(BundleError::value("process.args[0]", name, "a module that no mount covers"))
+        }
         Some(file) => Ok(Program::module_file(file).args(rest)),
         None => Err(BundleError::NotThere { path: "process.args[0]", target: name.into() }),
     }
+}
+
+/// Whether the program would not find a file of the root where it is.
+fn is_covered(root: &Path, file: &Path, policy: &Policy) -> bool {
+    let mounts = policy.filesystem.mounts.iter().map(Mount::target);
+    let inner = Path::new("/").join(file.strip_prefix(root).unwrap_or(file));
+    mounts.chain(["/dev", "/proc", "/tmp"]).any(|target| inner.starts_with(target))
 }
 
 fn version(config: &Value) -> Result<(), BundleError> {

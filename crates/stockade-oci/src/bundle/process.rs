@@ -75,7 +75,9 @@ fn arguments(process: &Value) -> Result<Vec<String>, BundleError> {
 fn environment(process: &Value) -> Result<BTreeMap<String, String>, BundleError> {
     let mut env = BTreeMap::new();
     for (index, entry) in json::texts(json::at(process, "env")).enumerate() {
-        let wrong = |expected| BundleError::value(format!("process.env[{index}]"), entry, expected);
+        // The name alone: values are secrets often enough.
+        let name = entry.split('=').next().unwrap_or_default();
+        let wrong = |expected| BundleError::value(format!("process.env[{index}]"), name, expected);
         let Some((name, value)) = entry.split_once('=').filter(|(name, _)| !name.is_empty()) else {
             return Err(wrong("`NAME=value`"));
         };

@@ -129,6 +129,24 @@ fn a_module_of_the_root_is_run_as_one() {
 }
 
 #[test]
+fn a_module_that_a_mount_covers_is_not_there() {
+    let scratch = Scratch::new();
+    for dir in ["tmp", "app"] {
+        let dir = scratch.0.join("rootfs").join(dir);
+        fs::create_dir(&dir).expect("there is room");
+        fs::write(dir.join("job.wasm"), b"\0asm").expect("there is room");
+    }
+    let named = |name: &str| with("process.args", json!([name]));
+    accepted(scratch.load(&named("/app/job.wasm")));
+    let mut config = named("/app/job.wasm");
+    put(&mut config, "mounts", json!([{ "destination": "/app", "type": "tmpfs" }]));
+    for config in [named("/tmp/job.wasm"), config] {
+        let error = scratch.load(&config).expect_err("the program would not see it");
+        assert!(error.to_string().ends_with("expected a module that no mount covers"), "{error}");
+    }
+}
+
+#[test]
 fn the_smallest_config_has_no_notes() {
     let scratch = Scratch::new();
     assert_eq!(accepted(scratch.load(&smallest())).notes, []);
