@@ -72,7 +72,7 @@ impl Ground {
     }
 }
 
-/// A tar of some guests in /bin, and of /srv.
+/// A tar of some guests in /bin, and one in /srv.
 fn layer() -> Vec<u8> {
     let mut tar = tar::Builder::new(Vec::new());
     let mut put = |path: &str, mode: u32, kind, bytes: &[u8]| {
@@ -88,6 +88,7 @@ fn layer() -> Vec<u8> {
     for guest in [HELLO, PRINT_ARGS, PRINT_ENV, WRITE_FILE] {
         put(&format!("bin/{}", guest.name), 0o755, tar::EntryType::Regular, guest.image);
     }
+    put("srv/here", 0o755, tar::EntryType::Regular, PRINT_ARGS.image);
     tar.into_inner().expect("an archive")
 }
 
@@ -148,7 +149,7 @@ fn the_image_gives_environment_and_directory_and_options_count_more() {
     // A name without a slash is found by the image's PATH, one that is relative in its directory.
     let ground = Ground::with("print_args", &["found"]);
     assert_eq!(ground.run(&["--image", &ground.source()]).stdout, "found\n");
-    let ground = Ground::with("../bin/print_args", &["found"]);
+    let ground = Ground::with("./here", &["found"]);
     assert_eq!(ground.run(&["--image", &ground.source()]).stdout, "found\n");
     assert_eq!(ground.run(&["--image", &ground.source(), "--cwd", "/"]).code, 125);
 }
@@ -160,7 +161,7 @@ fn the_files_of_an_image_are_read_only_and_the_hosts_are_not_there() {
     let load = ground.call(&["image", "load", &source]);
     assert_eq!(load.code, 0, "{load:?}");
     let root = fs::read_dir(ground.dir.path().join("store/roots")).expect("roots").next();
-    let root = root.expect("one").expect("it can be read").path();
+    let root = root.expect("one").expect("it can be read").path().join("root");
     let rootfs = root.to_str().expect("a name");
     // The same directory by hand, where another program than the entrypoint can be named.
     for (path, code) in [("/bin/new", 3), ("/srv/new", 3), ("/tmp/new", 0), ("/etc/passwd", 3)] {
@@ -178,7 +179,7 @@ fn what_does_not_go_together_is_refused() {
         &["--image", source.as_str(), "--rootfs", "/"][..],
         &["--image", &source, "--base", "empty"],
         &["--image", "oci:"],
-        &["--image", "UPPER/case"],
+        &["--image", "Not A Name"],
     ] {
         assert_eq!(ground.run(words).code, 2, "{words:?}");
     }
