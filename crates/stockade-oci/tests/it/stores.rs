@@ -88,9 +88,9 @@ fn a_working_directory_is_made_through_links_that_stay_inside() {
     header.set_size(0);
     header.set_mode(0o777);
     let to = outside.to_str().expect("a path");
-    crate::made::put(&mut builder, &mut header, "out", to, b"");
+    crate::made::put(&mut builder, &mut header, "stockade-out", to, b"");
     let layer = builder.into_inner().expect("memory");
-    for working_dir in ["/out/made", "/../../out/made", "out/made"] {
+    for working_dir in ["/stockade-out/made", "/../../stockade-out/made", "stockade-out/made"] {
         let scratch = Scratch::new();
         let (mut layout, store) = (scratch.layout(), scratch.store());
         let mut described = config(&[&layer]);
@@ -99,9 +99,10 @@ fn a_working_directory_is_made_through_links_that_stay_inside() {
         let image = layout.manifest(&described, &[layout.blob(LAYER, &layer)]);
         layout.add(image, None);
         let image = load(&store, &layout.source(None)).expect("it is loaded");
-        assert_eq!(image.config.working_dir, "/out/made");
+        assert_eq!(image.config.working_dir, "/stockade-out/made");
         store.root(&image).expect("it is unpacked");
         assert_eq!(files(outside.clone()), 0, "{working_dir}");
+        assert!(!Path::new("/stockade-out").exists(), "{working_dir}");
     }
 }
 
