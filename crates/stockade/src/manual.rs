@@ -24,6 +24,7 @@
 //! | [`bench`](mod@bench) | what isolation costs on this machine, and what it is worth |
 //! | [`bundles`] | running bundles of the Open Container Initiative, and what becomes of each of their fields |
 //! | [`containers`] | what works inside a container, and with which options |
+//! | [`images`] | images of containers as the root that a program sees |
 //! | [`compatibility`] | which ordinary programs were compared inside and outside, and where they differ |
 //! | [`conformance`] | what holds on every backend, and where modules differ |
 //! | [`examples`] | one runnable file per question |
@@ -90,6 +91,9 @@ pub mod containers {}
 
 #[doc = include_str!("manual/compatibility.md")]
 pub mod compatibility {}
+
+#[doc = include_str!("manual/images.md")]
+pub mod images {}
 
 #[doc = include_str!("manual/conformance.md")]
 pub mod conformance {}
