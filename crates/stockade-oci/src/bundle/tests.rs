@@ -1,4 +1,5 @@
 mod cases;
+mod choices;
 mod defaults;
 mod hostile;
 mod list;

@@ -1,12 +1,12 @@
 //! Fields whose values matter, and what becomes of them.
 
 use std::collections::BTreeSet;
-use std::time::Duration;
 
 use stockade_core::{Bytes, Cpus, Limit};
 
 use super::*;
 
+#[derive(Clone)]
 enum Expect {
     /// The policy of the smallest config, with this change; no note.
     Policy(fn(&mut Policy)),
@@ -21,16 +21,25 @@ enum Expect {
 use Expect::{Note as Noted, Policy as Becomes, Refused, Wrong};
 use NoteKind::{Harmless, NotEnforced, Opened};
 
+/// A place, a value there, and what comes of it.
+type Cases = Vec<(&'static str, Value, Expect)>;
+
 fn same(_: &mut Policy) {}
 
-/// A place, a value there, and what comes of it.
-fn cases() -> Vec<(&'static str, Value, Expect)> {
-    let mut cases = of_the_process();
-    cases.extend(of_linux());
-    cases
+fn cases() -> Cases {
+    [
+        of_the_process(),
+        of_its_limits(),
+        of_linux(),
+        of_devices(),
+        of_memory(),
+        of_processors(),
+        of_paths_and_calls(),
+    ]
+    .concat()
 }
 
-fn of_the_process() -> Vec<(&'static str, Value, Expect)> {
+fn of_the_process() -> Cases {
     vec![
         ("ociVersion", json!("1.2.0"), Becomes(same)),
         ("ociVersion", json!(null), Wrong("`ociVersion` is missing")),
@@ -78,6 +87,11 @@ fn of_the_process() -> Vec<(&'static str, Value, Expect)> {
         ("process.cwd", json!("a"), Wrong("`process.cwd` is \"a\"; expected an absolute path")),
         ("process.cwd", json!("/a/../b"), Wrong("`process.cwd` is")),
         ("process.cwd", json!(null), Wrong("`process.cwd` is missing")),
+    ]
+}
+
+fn of_its_limits() -> Cases {
+    vec![
         ("process.noNewPrivileges", json!(true), Becomes(same)),
         ("process.noNewPrivileges", json!(false), Becomes(same)),
         ("process.oomScoreAdj", json!(500), Becomes(same)),
@@ -125,7 +139,7 @@ fn of_the_process() -> Vec<(&'static str, Value, Expect)> {
     ]
 }
 
-fn of_linux() -> Vec<(&'static str, Value, Expect)> {
+fn of_linux() -> Cases {
     vec![
         ("linux", json!(null), Noted("linux.namespaces", Opened)),
         ("linux.namespaces", json!([]), Noted("linux.namespaces", Opened)),
@@ -141,6 +155,11 @@ fn of_linux() -> Vec<(&'static str, Value, Expect)> {
         ),
         ("linux.namespaces", json!([{}]), Wrong("`linux.namespaces[0].type` is missing")),
         ("linux.namespaces[].path", json!("/proc/1/ns/net"), Refused("linux.namespaces[0].path")),
+    ]
+}
+
+fn of_devices() -> Cases {
+    vec![
         ("linux.resources", json!({}), Becomes(same)),
         ("linux.resources.devices", json!([{ "allow": false, "access": "rwm" }]), Becomes(same)),
         (
@@ -168,6 +187,11 @@ fn of_linux() -> Vec<(&'static str, Value, Expect)> {
             json!([{ "allow": false, "minor": 3 }]),
             Refused("linux.resources.devices[0]"),
         ),
+    ]
+}
+
+fn of_memory() -> Cases {
+    vec![
         ("linux.resources.memory", json!({}), Becomes(same)),
         (
             "linux.resources.memory.limit",
@@ -199,6 +223,11 @@ fn of_linux() -> Vec<(&'static str, Value, Expect)> {
             json!({ "limit": 256 << 20, "swap": 255 << 20 }),
             Refused("linux.resources.memory.swap"),
         ),
+    ]
+}
+
+fn of_processors() -> Cases {
+    vec![
         (
             "linux.resources.cpu",
             json!({ "quota": 150_000, "period": 100_000 }),
@@ -235,6 +264,11 @@ fn of_linux() -> Vec<(&'static str, Value, Expect)> {
             Becomes(|policy| policy.limits.processes = Limit::Unlimited),
         ),
         ("linux.resources.pids.limit", json!(0), Wrong("`limits.processes = 0` makes no sense")),
+    ]
+}
+
+fn of_paths_and_calls() -> Cases {
+    vec![
         ("linux.rootfsPropagation", json!("private"), Noted("linux.rootfsPropagation", Harmless)),
         ("linux.rootfsPropagation", json!("slave"), Noted("linux.rootfsPropagation", Harmless)),
         ("linux.rootfsPropagation", json!("shared"), Refused("linux.rootfsPropagation")),
@@ -307,90 +341,4 @@ fn a_value_that_a_policy_does_not_take_is_traced_to_the_config() {
         let error = scratch.load(&with(place, value)).expect_err("it makes no sense");
         assert!(error.hint().is_some_and(|hint| hint.contains(origin)), "{:?}", error.hint());
     }
-}
-
-#[test]
-fn what_a_caller_allows_is_accepted_with_a_note() {
-    let scratch = Scratch::new();
-    let options = |change: fn(&mut Options)| {
-        let mut options = Options::default();
-        change(&mut options);
-        options
-    };
-    let mut config = with("process.terminal", json!(true));
-    let allowed = options(|options| options.terminal_is_streams = true);
-    noted(&accepted(scratch.load_with(&config, &allowed)), "process.terminal", Harmless);
-
-    config = with("root.readonly", json!(false));
-    let allowed = options(|options| options.writable_root_is_read_only = true);
-    noted(&accepted(scratch.load_with(&config, &allowed)), "root.readonly", Harmless);
-
-    config = with("linux.seccomp.defaultAction", json!("SCMP_ACT_ERRNO"));
-    let allowed = options(|options| options.seccomp_is_own_profile = true);
-    noted(&accepted(scratch.load_with(&config, &allowed)), "linux.seccomp", NotEnforced);
-    // Somebody who decides about a call is part of what the program relies on.
-    for action in ["SCMP_ACT_NOTIFY", "SCMP_ACT_TRACE"] {
-        put(&mut config, "linux.seccomp.syscalls[0].action", json!(action));
-        let paths = refused(scratch.load_with(&config, &allowed));
-        assert_eq!(paths, ["linux.seccomp.syscalls[0].action"]);
-    }
-    config = with("linux.seccomp.defaultAction", json!("SCMP_ACT_TRACE"));
-    let paths = refused(scratch.load_with(&config, &allowed));
-    assert_eq!(paths, ["linux.seccomp.defaultAction"]);
-}
-
-#[test]
-fn a_root_may_be_named_by_an_absolute_path_and_not_lead_out() {
-    use std::os::unix::fs::symlink;
-
-    let scratch = Scratch::new();
-    let outside = Scratch::new();
-    let inner = scratch.0.join("rootfs");
-    let root = |path: &str| {
-        scratch.load(&with("root.path", json!(path))).map(|b| b.policy.filesystem.base)
-    };
-    let rootfs = |path: &Path| stockade_core::Base::Rootfs(path.to_owned());
-    let absolute = outside.0.join("rootfs");
-    let named = root(absolute.to_str().expect("it is ASCII"));
-    assert_eq!(named.expect("it is there"), rootfs(&absolute));
-
-    symlink("rootfs", scratch.0.join("inside")).expect("there is room");
-    assert_eq!(root("inside").expect("it stays inside"), rootfs(&inner));
-    symlink(&outside.0, scratch.0.join("outside")).expect("there is room");
-    for path in ["outside", "outside/rootfs"] {
-        let error = root(path).expect_err("it leads out");
-        assert_eq!(error.kind(), ErrorKind::InvalidPolicy);
-        assert!(error.to_string().ends_with("leads out of the bundle"), "{error}");
-    }
-    symlink("loop", scratch.0.join("loop")).expect("there is room");
-    assert_eq!(root("loop").expect_err("it leads nowhere").kind(), ErrorKind::Io);
-    fs::write(scratch.0.join("file"), "").expect("there is room");
-    let error = root("file").expect_err("it is a file");
-    assert!(error.to_string().ends_with("is not a directory"), "{error}");
-    let error = root("nothing").expect_err("it is not there");
-    assert_eq!(error.kind(), ErrorKind::NotFound);
-}
-
-#[test]
-fn what_one_process_may_have_and_all_may_have_are_joined() {
-    let scratch = Scratch::new();
-    let config = with(
-        "process.rlimits",
-        json!([
-            { "type": "RLIMIT_NPROC", "soft": 20, "hard": 30 },
-            { "type": "RLIMIT_CPU", "soft": 3, "hard": 3 },
-        ]),
-    );
-    let limits = accepted(scratch.load(&config)).policy.limits;
-    assert_eq!(limits.processes, Limit::At(20));
-    assert_eq!(limits.cpu_time, Duration::from_secs(3).into());
-    let at = |limit: Value| {
-        let mut config =
-            with("process.rlimits", json!([{ "type": "RLIMIT_NPROC", "soft": 20, "hard": 20 }]));
-        put(&mut config, "linux.resources.pids.limit", limit);
-        accepted(scratch.load(&config)).policy.limits.processes
-    };
-    assert_eq!(at(json!(10)), Limit::At(10));
-    assert_eq!(at(json!(30)), Limit::At(20));
-    assert_eq!(at(json!(-1)), Limit::At(20));
 }
