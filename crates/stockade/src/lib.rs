@@ -82,14 +82,14 @@ pub use backend::{auto, names_a_module};
 #[cfg(feature = "attacks")]
 #[doc(inline)]
 pub use stockade_attacks as attacks;
-#[cfg(feature = "oci")]
-#[doc(inline)]
-pub use stockade_oci as oci;
 #[doc(inline)]
 pub use stockade_core::*;
 #[cfg(feature = "namespace")]
 #[doc(inline)]
 pub use stockade_namespace::{Census, NamespaceSandbox};
+#[cfg(feature = "oci")]
+#[doc(inline)]
+pub use stockade_oci as oci;
 #[cfg(feature = "wasm")]
 #[doc(inline)]
 pub use stockade_wasm::WasmSandbox;
