@@ -41,8 +41,9 @@ impl Own {
         self.clean.contains(&directory)
     }
 
+    /// Whether the layer put an entry into a directory that is not clean.
     pub(super) fn has_put(&self, directory: u64, name: &[u8]) -> bool {
-        self.is_clean(directory) || self.put.contains(&(directory, self.hasher.hash_one(name)))
+        self.put.contains(&(directory, self.hasher.hash_one(name)))
     }
 
     /// Begins with the next layer: all that is there is of a lower one.

@@ -158,7 +158,7 @@ impl Tree {
         rustix::fs::mkdirat(parent, name.as_slice(), OURS).map_err(&failed)?;
         let made = directory::open(parent, name, PLACE, PLAIN).map_err(&failed)?;
         let inode = directory::inode(&made).map_err(&failed)?;
-        self.own.put(directory::inode(parent).map_err(&failed)?, name);
+        // Not as put by the layer: what the directory is made for keeps it from being removed.
         self.own.made(inode);
         self.modes.note(inode, path.join(&b'/'), IMPLIED, None, self.meter.bounds.names)?;
         Ok(made)

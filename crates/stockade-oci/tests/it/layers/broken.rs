@@ -179,7 +179,8 @@ fn an_archive_that_ends_early_is_refused() {
     assert!(error.to_string().ends_with("describes an entry that does not follow"), "{error}");
     let error = refused(extended.bytes().as_slice());
     assert!(error.to_string().ends_with("describes an entry that does not follow"), "{error}");
-    refused(&extended.cut()[..513]);
+    let error = refused(&extended.cut()[..513]);
+    assert_eq!(error.to_string(), "in the layer, the header at byte 0 ends early");
 }
 
 #[test]
@@ -202,6 +203,8 @@ fn compression_that_ends_early_or_is_broken_is_refused() {
         assert_eq!(refused(&packed[..cut]).kind(), ErrorKind::InvalidPolicy, "{cut}");
     }
     refused([packed.as_slice(), b"garbage"].concat().as_slice());
+    let skipped = [0x50, 0x2a, 0x4d, 0x18, 9, 0, 0, 0, 1];
+    refused([packed.as_slice(), &skipped].concat().as_slice());
     // A window of several GiB, which is what it would make us allocate.
     refused([0x28, 0xb5, 0x2f, 0xfd, 0x00, 0xb0, 0x01, 0x00, 0x00].as_slice());
 }

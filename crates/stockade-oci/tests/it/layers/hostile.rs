@@ -86,8 +86,11 @@ fn a_chain_of_links_does_not_lead_out() {
         message,
         "in the layer, entry `l/x` has a parent that leads through too many symbolic links"
     );
-    let message = refusal(&[Layer::new().link("l", "l/m").file("l/x", "")]);
-    assert!(message.contains("symbolic links"), "{message}");
+    // In the last one, what is missing is made each time round.
+    for target in ["l/m", "new/../l"] {
+        let message = refusal(&[Layer::new().link("l", target).file("l/x", "")]);
+        assert!(message.contains("symbolic links"), "{message}");
+    }
 }
 
 #[test]

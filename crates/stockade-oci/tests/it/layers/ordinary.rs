@@ -188,13 +188,15 @@ fn times_are_those_of_the_archive() {
         .file("before", "")
         .extended(&[("mtime", b"99999999999999999999")])
         .file("after", "")
+        .extended(&[("mtime", b"253402300800")])
+        .file("far", "")
         .extended(&[("mtime", b"nonsense")])
         .file("none", "")
         .entry(old, b"")]);
     assert_eq!(at("d"), (1_000_000_000, 0));
     assert_eq!(at("d/f"), (1_234_567_890, 250_000_000));
     assert_eq!(at("d/l"), (1_000_000_000, 0));
-    assert_eq!(at("before"), (0, 0));
+    assert_eq!((at("before"), at("far")), ((0, 0), (0, 0)));
     assert_eq!(at("after"), (1_000_000_000, 0), "what cannot be read says nothing");
     assert_eq!(at("none"), (1_000_000_000, 0));
     assert_eq!(at("old"), (0, 0));

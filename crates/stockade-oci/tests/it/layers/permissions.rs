@@ -76,7 +76,7 @@ fn a_directory_takes_its_mode_when_all_is_in_it() {
 fn the_next_layer_gets_into_directories_that_deny_it() {
     let place = Place::new();
     let lower = Layer::new()
-        .directory("/", 0o111)
+        .directory("/", 0)
         .directory("ro", 0o555)
         .file("ro/a", "1")
         .directory("ro/none", 0)

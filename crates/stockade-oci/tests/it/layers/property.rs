@@ -115,7 +115,7 @@ fn seen(path: &Path) -> Vec<String> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 512, failure_persistence: None, ..Default::default() })]
+    #![proptest_config(ProptestConfig { cases: 256, failure_persistence: None, ..Default::default() })]
 
     #[test]
     fn no_layer_changes_the_host(layers in vec(vec(step(), 1..12), 1..4)) {
