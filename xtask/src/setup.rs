@@ -69,6 +69,21 @@ const C: [Need; 6] = [
     Need { what: "luajit", packages: &["luajit"], found: || has("luajit") },
 ];
 
+/// What images are made with that the tests of images read.
+const IMAGES: [Need; 3] = [
+    Need { what: "umoci", packages: &["umoci"], found: || has("umoci") },
+    Need { what: "skopeo", packages: &["skopeo"], found: || has("skopeo") },
+    Need { what: "a static busybox", packages: &["busybox-static"], found: has_busybox },
+];
+
+/// Checks what makes images for tests; installs what is missing where it may. What is missing all the same
+/// is skipped later.
+pub(crate) fn for_images() {
+    if let Err(reason) = provide(&IMAGES) {
+        println!("setup: {reason}");
+    }
+}
+
 /// Checks what the tests of the C library use; installs what is missing where it may. What is missing
 /// all the same is skipped later.
 pub(crate) fn for_c() {

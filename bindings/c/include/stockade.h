@@ -557,7 +557,8 @@ void stockade_prepared_free(stockade_prepared *prepared);
  * whose closing is the program's end of file; of STOCKADE_STDOUT or STOCKADE_STDERR the one to read from,
  * once each. STOCKADE_END gives a descriptor that can be read once the run is over, for poll(2) and its
  * kin, as often as wanted; from the first time on a thread of the library waits for the run. It is not
- * given where output goes to functions, which stockade_execution_wait calls.
+ * given where output goes to functions, which stockade_execution_wait calls, nor while a thread is in that
+ * call for a run whose outputs are captured: ask before.
  *
  * The descriptor is the caller's to close; no program that the caller starts inherits it.
  *

@@ -47,3 +47,6 @@ fn failure(panic: &(dyn Any + Send)) -> Failure {
     let place = PLACE.take().unwrap_or_default();
     Failure::Defect(format!("{} ({place})", text.unwrap_or("a panic")))
 }
+
+#[cfg(test)]
+mod tests;

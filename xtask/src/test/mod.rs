@@ -22,6 +22,7 @@ pub(crate) const EXPECT: &str = "STOCKADE_TEST_EXPECT";
 /// Runs the tiers, prints the summary, and fails if anything failed.
 pub(crate) fn run() -> Outcome {
     setup::run()?;
+    setup::for_images();
     let metadata = Metadata::load()?;
     let built = build::run(&metadata)?;
     if let Some(stockade) = &built.cli {
