@@ -14,15 +14,17 @@ struct Row {
     tests_may: &'static [&'static str],
 }
 
-const TABLE: [Row; 18] = [
+const TABLE: [Row; 20] = [
     row("stockade-bare", &[], &[]),
     row("stockade-core", &[], &[]),
     row("stockade-warden", &["stockade-bare"], &[]),
-    row("stockade-namespace", &["stockade-core", "stockade-warden"], SUITES),
+    row("stockade-seccomp", &[], &[]),
+    row("stockade-namespace", &["stockade-core", "stockade-seccomp", "stockade-warden"], SUITES),
     row("stockade-wasm", &["stockade-core"], SUITES),
     row("stockade-attacks", &["stockade-bare", "stockade-core"], &[]),
     row("stockade-bench", &["stockade-bare", "stockade-core"], &[]),
     row("stockade-oci", &["stockade-core"], &[]),
+    row("stockade-runtime", &["stockade-oci", "stockade-seccomp"], GUESTS),
     row(
         "stockade",
         &[

@@ -3,7 +3,7 @@
 use super::source::Source;
 use super::{Finding, code};
 
-const ISLANDS: [&str; 12] = [
+const ISLANDS: [&str; 13] = [
     "bindings/c/src/exported/",
     "bindings/c/src/forks.rs",
     "bindings/c/src/signals.rs",
@@ -13,6 +13,7 @@ const ISLANDS: [&str; 12] = [
     "crates/stockade-bare/image/",
     "crates/stockade-bench/image/",
     "crates/stockade-namespace/src/sys/",
+    "crates/stockade-runtime/src/sys/",
     "crates/stockade-warden/src/image/",
     "crates/stockade-wasm/src/cache/artifact.rs",
     "crates/stockade-wasm/src/handlers.rs",

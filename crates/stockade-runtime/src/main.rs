@@ -1,0 +1,6 @@
+//! `stockade-oci`: a container runtime with the arguments of runc.
+#![allow(dead_code)]
+
+mod failure;
+
+fn main() {}

@@ -1,0 +1,2 @@
+//! Seccomp filters as bytes.
+#![forbid(unsafe_code)]
