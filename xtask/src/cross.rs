@@ -15,8 +15,14 @@ const TARGET: &str = "aarch64-unknown-linux-gnu";
 
 /// The crates with code that depends on the processor, and the facade over them. The WebAssembly
 /// backend is left out: its dependencies want a C compiler for the target.
-const NATIVE: [&str; 5] =
-    ["stockade-core", "stockade-warden", "stockade-attacks", "stockade-namespace", "stockade"];
+const NATIVE: [&str; 6] = [
+    "stockade-core",
+    "stockade-seccomp",
+    "stockade-warden",
+    "stockade-attacks",
+    "stockade-namespace",
+    "stockade",
+];
 const FEATURES: [&str; 3] =
     ["--no-default-features", "--features", "stockade/embed,stockade/namespace"];
 

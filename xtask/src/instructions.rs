@@ -27,8 +27,14 @@ const MANY: u64 = 520;
 
 /// The crates that are optimized for this, as in a release, in the build that the tests have made.
 /// What they are built on stays as it is there, since wasmtime takes minutes.
-const OPTIMIZED: [&str; 5] =
-    ["stockade-benches", "stockade-core", "stockade-namespace", "stockade-warden", "stockade-wasm"];
+const OPTIMIZED: [&str; 6] = [
+    "stockade-benches",
+    "stockade-core",
+    "stockade-namespace",
+    "stockade-seccomp",
+    "stockade-warden",
+    "stockade-wasm",
+];
 const PROFILE: [&str; 4] =
     ["opt-level=3", "codegen-units=1", "debug-assertions=false", "overflow-checks=false"];
 

@@ -6,7 +6,7 @@
 //! 1. [`NamespaceSandbox::new`] finds out what the host offers (`host`, `cgroup`) and launches a
 //!    warden (`warden`).
 //! 2. `prepare` resolves the policy to a plan, lays out the root (`rootfs`), finds the program in
-//!    it (`program`), compiles the filter (`seccomp`), and hands all of it to the warden
+//!    it (`program`), compiles the filter (`stockade-seccomp`), and hands all of it to the warden
 //!    (`prepare`, `landlock`, `limits`).
 //! 3. `start` makes pipes and one socket and sends them to the warden (`execution`, `streams`).
 //! 4. `wait` moves bytes until the sandbox's init reports; its board becomes verdict, usage and
@@ -30,7 +30,6 @@ mod receipt;
 mod registration;
 mod rootfs;
 mod sandbox;
-mod seccomp;
 mod sight;
 mod streams;
 mod warden;

@@ -9,7 +9,6 @@ use crate::left_out::LeftOut;
 use crate::outcome::{self, Birth, Printed};
 use crate::prepare::{self, Blueprint};
 use crate::sandbox::NamespaceSandbox;
-use crate::seccomp;
 
 /// Landlock as of Linux 6.12, whatever is here.
 const LANDLOCK_ABI: u64 = 6;
@@ -46,7 +45,9 @@ impl Parts {
     /// The filter of system calls, as bytes, compiled anew.
     pub fn filter(&self) -> Vec<u8> {
         let filter = prepare::which_filter(&self.plan);
-        filter.map_or_else(Vec::new, |(profile, sockets)| seccomp::compiled(profile, sockets, true))
+        filter.map_or_else(Vec::new, |(profile, sockets)| {
+            stockade_seccomp::compiled(profile, sockets, true)
+        })
     }
 
     /// All that `prepare` computes, as bytes for a warden: recipe of the root, and plan.

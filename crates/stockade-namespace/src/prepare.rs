@@ -8,13 +8,13 @@ use stockade_core::{
     Control, Enforcement, EnforcementStatus, Error, NetworkMode, Plan, Policy, Program, Support,
     SyscallProfile,
 };
+use stockade_seccomp::{Profile, Sockets};
 use stockade_warden::wire::plan::{Net, Number, Section};
 use stockade_warden::{PlanWriter, Writer};
 
 use crate::host::Host;
 use crate::rootfs::Layout;
-use crate::seccomp::{Profile, Sockets};
-use crate::{landlock, limits, program, seccomp};
+use crate::{landlock, limits, program};
 
 /// User and group id of the workload inside.
 const WORK_ID: u64 = 1000;
@@ -45,7 +45,7 @@ impl Blueprint {
             entry.control == Control::Syscalls && entry.status != EnforcementStatus::NotEnforced
         };
         if let Some(entry) = entries.find(filtered) {
-            entry.mechanism = Some(seccomp::describe(profile(policy)).to_owned());
+            entry.mechanism = Some(stockade_seccomp::describe(profile(policy)).to_owned());
         }
         let network = policy.network.mode;
         let layout =
@@ -137,7 +137,7 @@ fn profile(policy: &Policy) -> Profile {
 fn filter(plan: &Plan, memory_is_counted: bool) -> Vec<u8> {
     let filter = which_filter(plan);
     filter.map_or_else(Vec::new, |(profile, sockets)| {
-        seccomp::bytes(profile, sockets, memory_is_counted).to_vec()
+        stockade_seccomp::bytes(profile, sockets, memory_is_counted).to_vec()
     })
 }
 

@@ -12,9 +12,9 @@ use crate::machine::{Subject, expects, patience, subject};
 use crate::view::printed;
 
 #[cfg(target_arch = "x86_64")]
-const TABLE: &str = include_str!("../syscalls/x86_64.txt");
+const TABLE: &str = include_str!("../../../stockade-seccomp/tests/syscalls/x86_64.txt");
 #[cfg(target_arch = "aarch64")]
-const TABLE: &str = include_str!("../syscalls/aarch64.txt");
+const TABLE: &str = include_str!("../../../stockade-seccomp/tests/syscalls/aarch64.txt");
 
 /// The answer to each number under one profile.
 type Answers = BTreeMap<u32, String>;

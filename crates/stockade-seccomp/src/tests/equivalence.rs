@@ -3,10 +3,10 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::seccomp::compile::{Range, compile, ranges};
-use crate::seccomp::interpret::{assert_valid, decide};
-use crate::seccomp::profile::Rules;
-use crate::seccomp::rule::{Clause, Decision, differs, equals, has_any, masked_equals};
+use crate::compile::{Range, compile, ranges};
+use crate::interpret::{assert_valid, decide};
+use crate::profile::Rules;
+use crate::rule::{Clause, Decision, differs, equals, has_any, masked_equals};
 
 /// What the rules say about a number, found without any of the compiler's machinery.
 fn look_up(arch: &Arch, rules: &Rules, wanted: u32) -> Decision<'static> {

@@ -3,23 +3,23 @@
 use super::{Call, Instruction, load};
 
 /// Half of an argument, combined with a mask: its index, whether the high half, the mask.
-pub(in crate::seccomp) type Operand = (usize, bool, u32);
+pub(crate) type Operand = (usize, bool, u32);
 
 /// A test of an argument that a path passed, and how it went.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::seccomp) struct Condition {
-    pub(in crate::seccomp) operand: Operand,
+pub(crate) struct Condition {
+    pub(crate) operand: Operand,
     /// The operation of the jump.
-    pub(in crate::seccomp) code: u16,
+    pub(crate) code: u16,
     /// What the operand is compared with.
-    pub(in crate::seccomp) k: u32,
+    pub(crate) k: u32,
     /// Whether the comparison holds.
-    pub(in crate::seccomp) holds: bool,
+    pub(crate) holds: bool,
 }
 
 impl Condition {
     /// Whether a call's arguments meet it.
-    pub(in crate::seccomp) fn met(&self, call: &Call) -> bool {
+    pub(crate) fn met(&self, call: &Call) -> bool {
         let (argument, high, mask) = self.operand;
         let half = load(call, (16 + 8 * argument + 4 * usize::from(high)) as u32) & mask;
         compare(self.code, half, self.k) == self.holds
@@ -55,11 +55,7 @@ enum Value {
 
 /// Every path that some arguments take through `program`: the tests on it, and what it returns. The
 /// paths exclude each other.
-pub(in crate::seccomp) fn paths(
-    program: &[Instruction],
-    number: u32,
-    arch: u32,
-) -> Vec<(Vec<Condition>, u32)> {
+pub(crate) fn paths(program: &[Instruction], number: u32, arch: u32) -> Vec<(Vec<Condition>, u32)> {
     let mut found = Vec::new();
     let mut open = vec![(0, Value::Known(0), Vec::<Condition>::new())];
     while let Some((mut at, mut value, mut passed)) = open.pop() {

@@ -1,12 +1,12 @@
 //! The golden tables: what the compiled filters answer to every number, as text that is reviewed.
 //!
-//! `tests/it/syscalls.rs` holds a kernel against the same files.
+//! `tests/it/syscalls.rs` of the namespace backend holds a kernel against the same files.
 
 use std::fmt::Write;
 use std::{env, fs};
 
 use super::*;
-use crate::seccomp::interpret::paths::{Condition, paths};
+use crate::interpret::paths::{Condition, paths};
 
 /// Where this is set, the tables are written and not compared.
 const WRITE: &str = "STOCKADE_WRITE_TABLE";
