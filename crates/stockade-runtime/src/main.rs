@@ -2,5 +2,7 @@
 #![allow(dead_code)]
 
 mod failure;
+mod seccomp;
+mod sys;
 
 fn main() {}

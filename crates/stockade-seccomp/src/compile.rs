@@ -6,9 +6,7 @@
 //! elsewhere would keep a call out of the kernel's cache.
 
 use super::Instruction;
-use super::numbers::Arch;
-use super::profile::{ENOSYS, Rules};
-use super::rule::{Action, Clause, Decision, HIGH, Test};
+use super::rule::{Action, Clause, Comparison, Condition, Decision, HIGH, Test};
 
 /// Offsets in `struct seccomp_data`.
 const NUMBER: u32 = 0;
@@ -20,6 +18,7 @@ const LOAD: u32 = libc::BPF_LD | libc::BPF_W | libc::BPF_ABS;
 const AND: u32 = libc::BPF_ALU | libc::BPF_AND | libc::BPF_K;
 const JUMP: u32 = libc::BPF_JMP | libc::BPF_JA;
 const IF_EQUAL: u32 = libc::BPF_JMP | libc::BPF_JEQ | libc::BPF_K;
+const IF_GREATER: u32 = libc::BPF_JMP | libc::BPF_JGT | libc::BPF_K;
 const IF_AT_LEAST: u32 = libc::BPF_JMP | libc::BPF_JGE | libc::BPF_K;
 const IF_ANY_BIT: u32 = libc::BPF_JMP | libc::BPF_JSET | libc::BPF_K;
 const RETURN: u32 = libc::BPF_RET | libc::BPF_K;
@@ -34,22 +33,24 @@ pub(super) struct Range<'a> {
     pub(super) decision: Decision<'a>,
 }
 
-/// The decisions of `rules` for all 2³² numbers of `arch`, in ascending order.
-///
-/// A number without a name is answered with `ENOSYS`: gaps, calls of kernels to come, and on
-/// x86-64 the x32 ABI, whose numbers carry bit 30.
-pub(super) fn ranges(arch: &Arch, rules: &Rules) -> Vec<Range<'static>> {
-    let unknown = Decision::Always(ENOSYS);
-    let mut ranges = vec![Range { first: 0, decision: unknown }];
+/// The decisions for all 2³² numbers, in ascending order: those of `calls`, which ascend, `others` for
+/// all other numbers, and from some number on what `tail` says.
+pub(super) fn ranges<'a>(
+    calls: impl IntoIterator<Item = (u32, Decision<'a>)>,
+    others: Decision<'a>,
+    tail: &[Range<'a>],
+) -> Vec<Range<'a>> {
+    let mut ranges = vec![Range { first: 0, decision: others }];
     let mut next = 0;
-    for (number, name) in arch.calls() {
+    for (number, decision) in calls {
         if number > next {
-            ranges.push(Range { first: next, decision: unknown });
+            ranges.push(Range { first: next, decision: others });
         }
-        ranges.push(Range { first: number, decision: rules.decision(name) });
+        ranges.push(Range { first: number, decision });
         next = number + 1;
     }
-    ranges.push(Range { first: next, decision: unknown });
+    ranges.push(Range { first: next, decision: others });
+    ranges.extend_from_slice(tail);
     // Of ranges that begin at the same number only the last counts.
     ranges.dedup_by(|later, earlier| {
         let same = later.first == earlier.first;
@@ -64,6 +65,8 @@ pub(super) fn ranges(arch: &Arch, rules: &Rules) -> Vec<Range<'static>> {
 /// The whole program: foreign architectures die, then the tree over `ranges`.
 ///
 /// `ranges` is not empty and begins at 0.
+///
+/// Jumps are right however long it gets; whether the kernel takes it is for the caller to see.
 pub(super) fn compile(audit: u32, ranges: &[Range<'_>]) -> Vec<Instruction> {
     let mut code = Code::default();
     let tree = code.tree(&clusters(ranges));
@@ -127,10 +130,12 @@ fn clusters<'a>(ranges: &[Range<'a>]) -> Vec<Cluster<'a>> {
 /// A program, the last instruction first: jumps only lead forward, so that what one leads to is there
 /// before it.
 #[derive(Default)]
-struct Code {
+struct Code<'a> {
     reversed: Vec<Instruction>,
     /// Returns that can be jumped to, by their value.
     returns: Vec<(u32, Place)>,
+    /// What tells cases apart, which many calls can share.
+    cases: Vec<(Decision<'a>, Place)>,
 }
 
 /// An instruction, counted from the end.
@@ -139,7 +144,7 @@ type Place = usize;
 /// How far a branch can lead, less room for what is pushed before it.
 const REACH: usize = u8::MAX as usize - 8;
 
-impl Code {
+impl<'a> Code<'a> {
     fn push(&mut self, instruction: Instruction) -> Place {
         self.reversed.push(instruction);
         self.reversed.len() - 1
@@ -151,7 +156,7 @@ impl Code {
     }
 
     /// Decides every number of these clusters.
-    fn tree(&mut self, clusters: &[Cluster<'_>]) -> Place {
+    fn tree(&mut self, clusters: &[Cluster<'a>]) -> Place {
         if let [only] = clusters {
             return self.cluster(only);
         }
@@ -161,7 +166,7 @@ impl Code {
         self.branch(IF_AT_LEAST, above[0].first, right, left)
     }
 
-    fn cluster(&mut self, cluster: &Cluster<'_>) -> Place {
+    fn cluster(&mut self, cluster: &Cluster<'a>) -> Place {
         let others = self.leaf(cluster.decision);
         let exceptions: Vec<(u32, Place)> = cluster
             .exceptions
@@ -174,7 +179,7 @@ impl Code {
             .fold(others, |next, (number, place)| self.branch(IF_EQUAL, number, place, next))
     }
 
-    fn leaf(&mut self, decision: Decision<'_>) -> Place {
+    fn leaf(&mut self, decision: Decision<'a>) -> Place {
         match decision {
             Decision::Always(action) => self.returning(action.code()),
             Decision::Checked(clauses) => {
@@ -182,7 +187,61 @@ impl Code {
                 self.reversed.extend(code.into_iter().rev());
                 self.reversed.len() - 1
             }
+            Decision::Cases { cases, otherwise } => {
+                if let Some((_, place)) = self.cases.iter().find(|(known, _)| *known == decision) {
+                    return *place;
+                }
+                let otherwise = self.returning(otherwise.code());
+                let place = cases.iter().rev().fold(otherwise, |next, (conditions, action)| {
+                    let holds = self.returning(action.code());
+                    let conditions = conditions.iter().rev();
+                    conditions.fold(holds, |holds, one| self.condition(one, holds, next))
+                });
+                self.cases.push((decision, place));
+                place
+            }
         }
+    }
+
+    /// A test of a whole argument, half by half, since a word has 32 bits here.
+    fn condition(&mut self, condition: &Condition, holds: Place, fails: Place) -> Place {
+        let low = ARGUMENTS + 8 * u32::from(condition.argument);
+        let high = low + 4;
+        let (code, value, holds, fails) = match condition.comparison {
+            Comparison::Masked { mask, value } => {
+                let [below, above] = halves(mask & value);
+                let [low_mask, high_mask] = halves(mask);
+                let rest = self.masked(low, low_mask, below, holds, fails);
+                return self.masked(high, high_mask, above, rest, fails);
+            }
+            Comparison::Equal(value) => (IF_EQUAL, value, holds, fails),
+            Comparison::NotEqual(value) => (IF_EQUAL, value, fails, holds),
+            Comparison::Greater(value) => (IF_GREATER, value, holds, fails),
+            Comparison::AtMost(value) => (IF_GREATER, value, fails, holds),
+            Comparison::AtLeast(value) => (IF_AT_LEAST, value, holds, fails),
+            Comparison::Less(value) => (IF_AT_LEAST, value, fails, holds),
+        };
+        let [below, above] = halves(value);
+        self.branch(code, below, holds, fails);
+        let rest = self.push(plain(LOAD, low));
+        // The low halves decide where the high ones are the same.
+        let same = self.branch(IF_EQUAL, above, rest, fails);
+        if code != IF_EQUAL {
+            self.branch(IF_GREATER, above, holds, same);
+        }
+        self.push(plain(LOAD, high))
+    }
+
+    /// A test of the bits of `mask` in the half at `offset`; nothing where there are none.
+    fn masked(&mut self, offset: u32, mask: u32, value: u32, holds: Place, fails: Place) -> Place {
+        if mask == 0 {
+            return holds;
+        }
+        self.branch(IF_EQUAL, value, holds, fails);
+        if mask != u32::MAX {
+            self.push(plain(AND, mask));
+        }
+        self.push(plain(LOAD, offset))
     }
 
     /// A return of this value, one that is there already if it is near.
@@ -293,6 +352,11 @@ fn condition(test: &Test) -> Instruction {
         (IF_EQUAL, test.value, test.equal)
     };
     if holds { branch(code, k, 0, OPEN) } else { branch(code, k, OPEN, 0) }
+}
+
+/// The low and the high half.
+fn halves(value: u64) -> [u32; 2] {
+    [value as u32, (value >> 32) as u32]
 }
 
 fn plain(code: u32, k: u32) -> Instruction {

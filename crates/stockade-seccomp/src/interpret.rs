@@ -4,7 +4,7 @@
 pub(super) mod paths;
 
 use super::Instruction;
-use super::rule::{Action, Decision};
+use super::rule::{Action, Comparison, Condition, Decision};
 
 /// What a filter sees of a call, `struct seccomp_data`.
 #[derive(Clone, Copy, Debug)]
@@ -47,6 +47,7 @@ pub(super) fn run(program: &[Instruction], call: &Call) -> Outcome {
             0x54 => accumulator &= k,
             0x05 => at += usize::try_from(k).expect("64-bit host"),
             0x15 => at += skip(accumulator == k),
+            0x25 => at += skip(accumulator > k),
             0x35 => at += skip(accumulator >= k),
             0x45 => at += skip(accumulator & k != 0),
             0x06 => return Outcome { value: k, steps, read_arguments },
@@ -76,6 +77,23 @@ pub(super) fn decide(decision: Decision<'_>, args: &[u64; 6]) -> Action {
             .iter()
             .find(|(tests, _)| tests.iter().all(|test| test.holds(args)))
             .map_or(Action::Allow, |&(_, action)| action),
+        Decision::Cases { cases, otherwise } => cases
+            .iter()
+            .find(|(conditions, _)| conditions.iter().all(|one| holds(one, args)))
+            .map_or(otherwise, |&(_, action)| action),
+    }
+}
+
+fn holds(condition: &Condition, args: &[u64; 6]) -> bool {
+    let argument = args[usize::from(condition.argument)];
+    match condition.comparison {
+        Comparison::Equal(value) => argument == value,
+        Comparison::NotEqual(value) => argument != value,
+        Comparison::Less(value) => argument < value,
+        Comparison::AtMost(value) => argument <= value,
+        Comparison::AtLeast(value) => argument >= value,
+        Comparison::Greater(value) => argument > value,
+        Comparison::Masked { mask, value } => (argument ^ value) & mask == 0,
     }
 }
 
@@ -86,7 +104,7 @@ pub(super) fn assert_valid(program: &[Instruction]) {
     for (at, instruction) in program.iter().enumerate() {
         let furthest = match instruction.code {
             0x05 => instruction.k as usize,
-            0x15 | 0x35 | 0x45 => usize::from(instruction.jt.max(instruction.jf)),
+            0x15 | 0x25 | 0x35 | 0x45 => usize::from(instruction.jt.max(instruction.jf)),
             _ => 0,
         };
         assert!(at + 1 + furthest < program.len() || instruction.code == 0x06, "jump at {at}");

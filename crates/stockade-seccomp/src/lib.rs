@@ -1,4 +1,5 @@
-//! Seccomp filters as bytes: two profiles of rules, compiled to classic BPF.
+//! Seccomp filters as bytes: two profiles of Stockade's, and whatever a [`Ruleset`] says, compiled to
+//! classic BPF.
 //!
 //! Everything here is pure; whoever is to be filtered installs the bytes right before `execve`. See
 //! seccomp(2) and the kernel's `Documentation/userspace-api/seccomp_filter.rst`.
@@ -20,6 +21,7 @@ mod interpret;
 mod numbers;
 mod profile;
 mod rule;
+mod ruleset;
 #[cfg(test)]
 mod tests;
 
@@ -29,6 +31,8 @@ use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 #[cfg(fuzzing)]
 #[doc(hidden)]
 pub use fuzzing::any_table_compiles;
+pub use rule::{Action, Comparison, Condition};
+pub use ruleset::{Rule, Ruleset, RulesetError};
 
 /// Which set of rules a workload runs under.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -92,7 +96,7 @@ pub fn compiled(profile: Profile, sockets: Sockets, hidden_memory: bool) -> Vec<
 }
 
 fn filter_for(arch: &numbers::Arch, rules: &profile::Rules) -> Vec<Instruction> {
-    compile::compile(arch.audit, &compile::ranges(arch, rules))
+    compile::compile(arch.audit, &rules.ranges(arch))
 }
 
 /// The instructions as the array of `struct sock_filter` that seccomp(2) reads: 8 bytes each, in

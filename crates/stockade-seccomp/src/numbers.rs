@@ -15,6 +15,11 @@ pub(super) struct Arch {
 }
 
 impl Arch {
+    /// Whether x32 shares its `AUDIT_ARCH_*` value.
+    pub(super) fn has_x32(&self) -> bool {
+        self.audit == AUDIT_X86_64
+    }
+
     /// Every known system call as (number, name), in ascending order of number.
     pub(super) fn calls(&self) -> impl Iterator<Item = (u32, &'static str)> {
         self.own
@@ -35,7 +40,9 @@ compile_error!("the seccomp profiles know the system calls of x86_64 and aarch64
 
 /// x86-64, the 64-bit ABI.
 #[cfg(any(test, target_arch = "x86_64"))]
-pub(super) const X86_64: Arch = Arch { audit: 0xc000_003e, own: X86_64_OWN };
+pub(super) const X86_64: Arch = Arch { audit: AUDIT_X86_64, own: X86_64_OWN };
+
+const AUDIT_X86_64: u32 = 0xc000_003e;
 
 /// 64-bit Arm, little endian.
 #[cfg(any(test, target_arch = "aarch64"))]

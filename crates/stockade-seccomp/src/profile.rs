@@ -2,6 +2,8 @@
 
 use std::collections::HashMap;
 
+use super::compile::{self, Range};
+use super::numbers::Arch;
 use super::rule::{
     Action::{self, Allow, Errno, KillProcess},
     Clause,
@@ -53,6 +55,15 @@ impl Rules {
     /// What becomes of the system call `name`.
     pub(super) fn decision(&self, name: &str) -> Decision<'static> {
         self.named.get(name).copied().unwrap_or(Always(self.otherwise))
+    }
+
+    /// The decisions for all numbers of `arch`.
+    ///
+    /// A number without a name is answered with `ENOSYS`: gaps, calls of kernels to come, and on
+    /// x86-64 the x32 ABI, whose numbers carry bit 30.
+    pub(super) fn ranges(&self, arch: &Arch) -> Vec<Range<'static>> {
+        let calls = arch.calls().map(|(number, name)| (number, self.decision(name)));
+        compile::ranges(calls, Always(ENOSYS), &[])
     }
 
     /// Every name the profile mentions.

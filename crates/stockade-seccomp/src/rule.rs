@@ -1,12 +1,22 @@
-//! What a profile can say about one system call.
+//! What can be said about one system call.
 
-/// How the kernel answers a call.
+/// How the kernel answers a call, `SECCOMP_RET_*` in seccomp(2).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Action {
+pub enum Action {
     /// Let it through.
     Allow,
+    /// Let it through, and log it.
+    Log,
+    /// Have a tracer decide, and tell it this number; `ENOSYS` where there is no tracer.
+    Trace(u16),
+    /// Have the process decide that listens to the filter.
+    Notify,
     /// Fail it with this errno.
     Errno(u16),
+    /// Send the thread `SIGSYS`, which it can handle.
+    Trap,
+    /// End the thread with `SIGSYS`.
+    KillThread,
     /// End the whole process with `SIGSYS`.
     KillProcess,
 }
@@ -16,7 +26,12 @@ impl Action {
     pub(super) fn code(self) -> u32 {
         match self {
             Self::Allow => libc::SECCOMP_RET_ALLOW,
+            Self::Log => libc::SECCOMP_RET_LOG,
+            Self::Trace(data) => libc::SECCOMP_RET_TRACE | u32::from(data),
+            Self::Notify => libc::SECCOMP_RET_USER_NOTIF,
             Self::Errno(errno) => libc::SECCOMP_RET_ERRNO | u32::from(errno),
+            Self::Trap => libc::SECCOMP_RET_TRAP,
+            Self::KillThread => libc::SECCOMP_RET_KILL_THREAD,
             Self::KillProcess => libc::SECCOMP_RET_KILL_PROCESS,
         }
     }
@@ -86,4 +101,53 @@ pub(super) enum Decision<'a> {
     Always(Action),
     /// The first clause that holds decides; if none does, the call is allowed.
     Checked(&'a [Clause<'a>]),
+    /// The first case whose conditions hold decides; if none does, `otherwise`.
+    Cases {
+        /// Each with a condition, or more.
+        cases: &'a [Case],
+        otherwise: Action,
+    },
+}
+
+/// An action and the conditions that must all hold for it.
+pub(super) type Case = (Vec<Condition>, Action);
+
+/// A comparison with a whole argument, all 64 bits of it, also where the kernel reads fewer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Condition {
+    /// Index of the argument, 0 to 5.
+    pub argument: u8,
+    /// What must hold for it.
+    pub comparison: Comparison,
+}
+
+/// What an argument is compared with; numbers have no sign.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Comparison {
+    /// It is this number.
+    Equal(u64),
+    /// It is any other number.
+    NotEqual(u64),
+    /// It is below.
+    Less(u64),
+    /// It is this number or below.
+    AtMost(u64),
+    /// It is this number or above.
+    AtLeast(u64),
+    /// It is above.
+    Greater(u64),
+    /// The bits of `mask` in it are those of `mask` in `value`.
+    Masked {
+        /// The bits that count; without one, it always holds.
+        mask: u64,
+        /// What they are compared with.
+        value: u64,
+    },
+}
+
+impl Comparison {
+    /// Whether it holds whatever the argument.
+    pub(super) fn is_none(self) -> bool {
+        matches!(self, Self::Masked { mask: 0, .. })
+    }
 }

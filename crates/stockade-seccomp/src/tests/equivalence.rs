@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::compile::{Range, compile, ranges};
+use crate::compile::{Range, compile};
 use crate::interpret::{assert_valid, decide};
 use crate::profile::Rules;
 use crate::rule::{Clause, Decision, differs, equals, has_any, masked_equals};
@@ -205,7 +205,7 @@ proptest! {
 #[test]
 fn ranges_are_ascending_and_merged() {
     for arch in ARCHES {
-        let table = ranges(arch, &Rules::new(Profile::Default, Sockets::Inet));
+        let table = Rules::new(Profile::Default, Sockets::Inet).ranges(arch);
         assert_eq!(table[0].first, 0);
         for pair in table.windows(2) {
             assert!(pair[0].first < pair[1].first);
