@@ -7,6 +7,7 @@ mod linux;
 mod mounts;
 mod process;
 mod root;
+pub mod runtime;
 mod table;
 mod values;
 mod walk;
@@ -121,7 +122,7 @@ impl Bundle {
     /// # Errors
     /// As [`Bundle::load`].
     pub fn load_with(dir: &Path, options: &Options) -> Result<Self> {
-        let text = config_text(&dir.join("config.json"))?;
+        let text = config_text(dir)?;
         Self::from_config_with(&text, dir, options)
     }
 
@@ -144,7 +145,7 @@ impl Bundle {
         if json::at(&config, "ociVersion").is_string() {
             version(&config)?;
         }
-        walk::walk(&config, &mut found)?;
+        walk::walk(&config, fields::FIELDS.iter().copied(), &mut found)?;
         version(&config)?;
 
         let mut policy = Policy::default();
@@ -174,6 +175,8 @@ impl Bundle {
     /// The same and what becomes of values that have names, as Markdown: the tables of the manual.
     pub fn fields_as_markdown() -> String {
         let places: Vec<Row> = values::PLACES.iter().map(|(.., row)| *row).collect();
+        let whole = |row: &Row| row.treatment != Treatment::Part;
+        let runtime: Vec<Row> = runtime::fields().filter(whole).collect();
         let chapters = [
             ("Fields", table::markdown("field", fields::FIELDS, true)),
             ("Namespaces", table::markdown("type", values::NAMESPACES, true)),
@@ -182,6 +185,7 @@ impl Bundle {
             ("Options of mounts", table::markdown("option", values::OPTIONS, true)),
             ("Masked paths", table::markdown("path", values::MASKED, true)),
             ("Other paths", table::markdown("path", values::PATHS, false)),
+            ("Fields in the container runtime", table::markdown("field", &runtime, true)),
         ];
         let chapters = chapters.map(|(title, table)| format!("## {title}\n\n{table}"));
         chapters.join("\n")
@@ -247,8 +251,16 @@ fn version(config: &Value) -> Result<(), BundleError> {
     }
 }
 
-/// What a file holds, of which no more is read than a config may have.
-fn config_text(path: &Path) -> Result<String, BundleError> {
+/// What `config.json` of a bundle holds, of which no more is read than it may have.
+///
+/// # Errors
+/// `NotFound`, `PermissionDenied` or `Io` for what cannot be read, and `InvalidPolicy` for what is no
+/// regular file, or longer than [`MAX_CONFIG`].
+pub fn config_text(bundle: &Path) -> Result<String> {
+    Ok(read_config(&bundle.join("config.json"))?)
+}
+
+fn read_config(path: &Path) -> Result<String, BundleError> {
     let read = |source: io::Error| BundleError::Read { path: path.to_owned(), source };
     let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
     let not_file = || BundleError::NotFile { path: path.to_owned() };

@@ -4,6 +4,7 @@ mod defaults;
 mod hostile;
 mod list;
 mod manual;
+mod runtime;
 mod schema;
 mod values;
 

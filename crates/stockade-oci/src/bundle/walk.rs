@@ -5,7 +5,6 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 
 use super::error::{BundleError, Refusal};
-use super::fields::FIELDS;
 use super::json;
 use super::table::{Row, Shape, Treatment};
 use super::{Note, NoteKind};
@@ -51,19 +50,21 @@ impl Findings {
 ///
 /// # Errors
 /// [`BundleError::WrongType`], [`BundleError::Spelling`].
-pub(super) fn walk(config: &Value, found: &mut Findings) -> Result<(), BundleError> {
+pub(super) fn walk(
+    config: &Value,
+    rows: impl Iterator<Item = Row>,
+    found: &mut Findings,
+) -> Result<(), BundleError> {
     if !config.is_object() {
         let (path, found) = ("config.json".to_owned(), json::kind(config));
         return Err(BundleError::WrongType { path, found, expected: Shape::Object });
     }
-    let known = FIELDS.iter().map(|row| (row.name, row)).collect();
-    let folded = FIELDS.iter().map(|row| (row.name.to_ascii_lowercase(), row.name)).collect();
-    Walk { known, folded, found }.object("", "", config)
+    let known = rows.map(|row| (row.name, row)).collect();
+    Walk { known, found }.object("", "", config)
 }
 
 struct Walk<'a> {
-    known: BTreeMap<&'static str, &'static Row>,
-    folded: BTreeMap<String, &'static str>,
+    known: BTreeMap<&'static str, Row>,
     found: &'a mut Findings,
 }
 
@@ -75,15 +76,15 @@ impl Walk<'_> {
             // A name with a dot would be taken for a member of a member.
             let plain = !member.contains(['.', '[', ']']);
             let Some(&row) = self.known.get(name.as_str()).filter(|_| plain) else {
-                let folded = self.folded.get(&name.to_ascii_lowercase()).filter(|_| plain);
+                let mut names = self.known.keys().filter(|_| plain);
                 // Engines written in Go read a name in any case.
-                if let Some(&known) = folded {
+                if let Some(known) = names.find(|known| known.eq_ignore_ascii_case(&name)) {
                     return Err(BundleError::Spelling { path, known });
                 }
                 self.found.note(NoteKind::Ignored, path, UNKNOWN);
                 continue;
             };
-            self.member(row, path, value)?;
+            self.member(&row, path, value)?;
         }
         Ok(())
     }
