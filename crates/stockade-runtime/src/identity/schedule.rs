@@ -1,0 +1,132 @@
+//! When the process runs, where, and how the kernel looks to it.
+
+use oci_spec::runtime::{
+    ExecCPUAffinity, IOPriorityClass, LinuxIOPriority, LinuxPersonalityDomain, LinuxSchedulerFlag,
+    LinuxSchedulerPolicy, Scheduler, Spec,
+};
+use rustix::thread::{self, CpuSet};
+
+use crate::failure::{Context as _, Failure, Outcome};
+use crate::sys::process::{self, Schedule};
+
+/// What `process.scheduler` says, as the kernel wants it, and without what it would not look at.
+pub(super) fn schedule(scheduler: &Scheduler) -> Outcome<Schedule> {
+    use LinuxSchedulerPolicy as Policy;
+    let policy = *scheduler.policy();
+    let nice = scheduler.nice().unwrap_or(0);
+    let priority = scheduler.priority().unwrap_or(0);
+    if !(-20..=19).contains(&nice) {
+        return refuse(format!("nice {nice} is not between -20 and 19"));
+    }
+    if nice != 0 && !matches!(policy, Policy::SchedOther | Policy::SchedBatch) {
+        return refuse(format!("nice is not for {policy}"));
+    }
+    if priority != 0 && !matches!(policy, Policy::SchedFifo | Policy::SchedRr) {
+        return refuse(format!("priority is not for {policy}"));
+    }
+    let times = [scheduler.runtime(), scheduler.deadline(), scheduler.period()];
+    let [runtime, deadline, period] = times.map(|time| time.unwrap_or(0));
+    if (runtime, deadline, period) != (0, 0, 0) && policy != Policy::SchedDeadline {
+        return refuse(format!("runtime, deadline and period are not for {policy}"));
+    }
+    Ok(Schedule {
+        policy: match policy {
+            Policy::SchedOther => 0,
+            Policy::SchedFifo => 1,
+            Policy::SchedRr => 2,
+            Policy::SchedBatch => 3,
+            Policy::SchedIso => 4,
+            Policy::SchedIdle => 5,
+            Policy::SchedDeadline => 6,
+        },
+        flags: scheduler.flags().iter().flatten().map(|&name| flag(name)).sum(),
+        nice,
+        priority: u32::try_from(priority)
+            .or_else(|_| refuse(format!("priority {priority} is negative")))?,
+        runtime,
+        deadline,
+        period,
+        ..Schedule::default()
+    })
+}
+
+fn refuse<T>(why: String) -> Outcome<T> {
+    Err(Failure::new(format!("process.scheduler: {why}")))
+}
+
+/// SCHED_FLAG_* of linux/sched.h.
+fn flag(name: LinuxSchedulerFlag) -> u64 {
+    match name {
+        LinuxSchedulerFlag::SchedResetOnFork => 0x01,
+        LinuxSchedulerFlag::SchedFlagReclaim => 0x02,
+        LinuxSchedulerFlag::SchedFlagDLOverrun => 0x04,
+        LinuxSchedulerFlag::SchedFlagKeepPolicy => 0x08,
+        LinuxSchedulerFlag::SchedFlagKeepParams => 0x10,
+        LinuxSchedulerFlag::SchedFlagUtilClampMin => 0x20,
+        LinuxSchedulerFlag::SchedFlagUtilClampMax => 0x40,
+    }
+}
+
+/// What `process.ioPriority` says.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct IoPriority {
+    class: u16,
+    priority: u16,
+}
+
+impl IoPriority {
+    pub(super) fn read(said: &LinuxIOPriority) -> Outcome<Self> {
+        let class = match said.class() {
+            IOPriorityClass::IoprioClassRt => 1,
+            IOPriorityClass::IoprioClassBe => 2,
+            IOPriorityClass::IoprioClassIdle => 3,
+        };
+        match u16::try_from(said.priority()) {
+            Ok(priority) if priority < 8 => Ok(Self { class, priority }),
+            _ => Err(Failure::new(format!(
+                "process.ioPriority: priority {} is not between 0 and 7",
+                said.priority()
+            ))),
+        }
+    }
+
+    pub(super) fn set(&self) -> Outcome<()> {
+        process::set_io_priority(self.class, self.priority)
+            .context(|| "failed to set io priority".into())
+    }
+}
+
+/// Sets `linux.personality`. No flag is known to it, as to runc.
+pub(crate) fn personality(spec: &Spec) -> Outcome<()> {
+    let Some(said) = spec.linux().as_ref().and_then(|linux| linux.personality().as_ref()) else {
+        return Ok(());
+    };
+    if said.flags().as_ref().is_some_and(|flags| !flags.is_empty()) {
+        return Err(Failure::new("linux.personality.flags are not supported"));
+    }
+    let domain = match said.domain() {
+        LinuxPersonalityDomain::PerLinux => 0x0000,
+        LinuxPersonalityDomain::PerLinux32 => 0x0008,
+    };
+    process::personality(domain).context(|| "failed to set personality".into()).map(drop)
+}
+
+/// Sets the processors of a process that joins a container: the first set before it is in the control
+/// group, the last once it is.
+pub(crate) fn affinity(said: &ExecCPUAffinity, last: bool) -> Outcome<()> {
+    let list = if last { said.cpu_affinity_final() } else { said.initial() };
+    let Some(list) = list else { return Ok(()) };
+    let wrong =
+        || Failure::new(format!("process.execCPUAffinity: {list} is no list of processors"));
+    let mut set = CpuSet::new();
+    for part in list.split(',') {
+        let (first, end) = part.split_once('-').unwrap_or((part, part));
+        let first: usize = first.trim().parse().map_err(|_| wrong())?;
+        let end: usize = end.trim().parse().map_err(|_| wrong())?;
+        if first > end || end >= CpuSet::MAX_CPU {
+            return Err(wrong());
+        }
+        (first..=end).for_each(|processor| set.set(processor));
+    }
+    thread::sched_setaffinity(None, &set).context(|| format!("error setting CPU affinity {list}"))
+}

@@ -1,0 +1,497 @@
+use std::fs;
+use std::path::Path;
+
+use oci_spec::runtime::{Process, Spec};
+use serde_json::{Value, json};
+
+use super::*;
+use crate::inside::{UNSHARE, inside, is_inside, is_root, status};
+use crate::sys;
+
+/// A process of a configuration: what is said, and what has to be.
+fn process(said: Value) -> Process {
+    let mut all = json!({"user": {"uid": 0, "gid": 0}, "cwd": "/", "oomScoreAdj": null});
+    let (Some(all_fields), Value::Object(said)) = (all.as_object_mut(), said) else {
+        panic!("an object is said");
+    };
+    all_fields.extend(said);
+    serde_json::from_value(all).expect("a process")
+}
+
+fn spec(said: Value) -> Spec {
+    let mut all = json!({"ociVersion": "1.0.2", "root": {"path": "rootfs"}});
+    let (Some(all_fields), Value::Object(said)) = (all.as_object_mut(), said) else {
+        panic!("an object is said");
+    };
+    all_fields.extend(said);
+    serde_json::from_value(all).expect("a configuration")
+}
+
+fn refusal(process: &Process) -> String {
+    match Identity::new(process, Walls::Config) {
+        Ok(_) => panic!("it is not refused"),
+        Err(failure) => failure.to_string(),
+    }
+}
+
+/// Takes it, in a process of its own.
+fn take(said: Value, walls: Walls) {
+    let identity = Identity::new(&process(said), walls).expect("it may be");
+    identity.take().expect("it is taken");
+}
+
+#[test]
+fn what_cannot_be_is_refused_before_anything_is_done() {
+    let limit = |soft: u64, hard: u64| json!({"type": "RLIMIT_NOFILE", "soft": soft, "hard": hard});
+    for (said, words) in [
+        (json!({"user": {"uid": u32::MAX, "gid": 0}}), "process.user.uid"),
+        (json!({"user": {"uid": 0, "gid": u32::MAX}}), "process.user.gid"),
+        (json!({"user": {"uid": 0, "gid": 0, "additionalGids": [1, u32::MAX]}}), "additionalGids"),
+        (json!({"user": {"uid": 0, "gid": 0, "umask": 0o1000}}), "umask"),
+        (json!({"rlimits": [limit(2, 1)]}), "RLIMIT_NOFILE has a soft limit of 2"),
+        (json!({"rlimits": [limit(1, 1), limit(1, 1)]}), "RLIMIT_NOFILE twice"),
+        (json!({"oomScoreAdj": 1001}), "oomScoreAdj"),
+        (json!({"ioPriority": {"class": "IOPRIO_CLASS_BE", "priority": 8}}), "ioPriority"),
+        (json!({"scheduler": {"policy": "SCHED_OTHER", "nice": 20}}), "nice"),
+        (json!({"scheduler": {"policy": "SCHED_FIFO", "nice": 1}}), "nice"),
+        (json!({"scheduler": {"policy": "SCHED_OTHER", "priority": 1}}), "priority"),
+        (json!({"scheduler": {"policy": "SCHED_RR", "priority": -1}}), "negative"),
+        (json!({"scheduler": {"policy": "SCHED_RR", "runtime": 1}}), "runtime"),
+    ] {
+        let refusal = refusal(&process(said.clone()));
+        assert!(refusal.contains(words), "{said}: {refusal}");
+    }
+}
+
+const CAPABILITIES: &str = "identity::tests::capabilities_are_those_of_the_configuration";
+
+#[test]
+fn capabilities_are_those_of_the_configuration() {
+    if !is_root(CAPABILITIES) {
+        return;
+    }
+    inside(CAPABILITIES, &["env"], || {
+        take(
+            json!({
+                "user": {"uid": 1234, "gid": 4321, "additionalGids": [7, 9], "umask": 0o027},
+                "capabilities": {
+                    "bounding": ["CAP_KILL", "CAP_CHOWN", "CAP_SETUID"],
+                    "permitted": ["CAP_KILL", "CAP_CHOWN"],
+                    "effective": ["CAP_KILL"],
+                    "inheritable": ["CAP_KILL", "CAP_CHOWN"],
+                    "ambient": ["CAP_CHOWN"],
+                },
+            }),
+            Walls::Config,
+        );
+        assert_eq!(status("Uid"), "1234 1234 1234 1234");
+        assert_eq!(status("Gid"), "4321 4321 4321 4321");
+        assert_eq!(status("Groups"), "7 9");
+        assert_eq!(status("Umask"), "0027");
+        assert_eq!(status("CapBnd"), "00000000000000a1");
+        assert_eq!(status("CapPrm"), "0000000000000021");
+        assert_eq!(status("CapEff"), "0000000000000020");
+        assert_eq!(status("CapInh"), "0000000000000021");
+        assert_eq!(status("CapAmb"), "0000000000000001");
+        assert_eq!(status("NoNewPrivs"), "0");
+        assert!(!thread::get_keep_capabilities().expect("it can be asked"));
+    });
+}
+
+const NONE: &str = "identity::tests::full_walls_leave_no_capability_and_no_way_to_one";
+
+#[test]
+fn full_walls_leave_no_capability_and_no_way_to_one() {
+    if !is_root(NONE) {
+        return;
+    }
+    inside(NONE, &["env"], || {
+        let all = json!(["CAP_SYS_ADMIN", "CAP_KILL"]);
+        let sets = json!({
+            "bounding": all, "permitted": all, "effective": all, "inheritable": all, "ambient": all,
+        });
+        let said = json!({"capabilities": sets, "noNewPrivileges": false});
+        let identity = Identity::new(&process(said.clone()), Walls::Full).expect("it may be");
+        assert!(identity.no_new_privileges() && !identity.administers());
+        assert!(Identity::new(&process(said), Walls::Config).expect("it may be").administers());
+        identity.take().expect("it is taken");
+        for set in ["CapBnd", "CapPrm", "CapEff", "CapInh", "CapAmb"] {
+            assert_eq!(status(set), "0000000000000000", "{set}");
+        }
+        assert_eq!(status("NoNewPrivs"), "1");
+        assert_eq!(status("Uid"), "0 0 0 0");
+        assert_eq!(status("Groups"), "", "none of the groups of before");
+        assert_eq!(status("Umask"), "0022");
+    });
+}
+
+const UNHELD: &str = "identity::tests::a_capability_that_is_not_held_is_named";
+
+#[test]
+fn a_capability_that_is_not_held_is_named() {
+    if !is_root(UNHELD) {
+        return;
+    }
+    inside(UNHELD, &["env"], || {
+        take(json!({"capabilities": {"bounding": ["CAP_KILL"]}}), Walls::Config);
+        let sets = json!({"bounding": ["CAP_KILL"], "permitted": ["CAP_KILL"]});
+        let identity = Identity::new(&process(json!({"capabilities": sets})), Walls::Config)
+            .expect("it may be");
+        // The groups are set already, and may not be set again.
+        let known = identity.capabilities.bound().expect("what is not there needs no right");
+        let failure = identity.capabilities.apply(known).expect_err("it is not held").to_string();
+        assert!(failure.contains("unable to apply caps (CAP_KILL not held)"), "{failure}");
+    });
+}
+
+const DENIED: &str = "identity::tests::groups_that_may_not_be_set_are_left_when_none_are_asked_for";
+
+#[test]
+fn groups_that_may_not_be_set_are_left_when_none_are_asked_for() {
+    inside(DENIED, &[UNSHARE, "--user", "--map-root-user"], || {
+        let asked = json!({"user": {"uid": 0, "gid": 0, "additionalGids": [5]}});
+        let identity = Identity::new(&process(asked), Walls::Config).expect("it may be");
+        let failure = identity.take().expect_err("it may not be set").to_string();
+        assert!(failure.contains("rootless"), "{failure}");
+    });
+}
+
+const UNMAPPED: &str = "identity::tests::a_user_that_is_not_mapped_is_said_to_be_so";
+
+#[test]
+fn a_user_that_is_not_mapped_is_said_to_be_so() {
+    inside(UNMAPPED, &[UNSHARE, "--user", "--map-root-user"], || {
+        let none = json!({"user": {"uid": 5, "gid": 0}});
+        let identity = Identity::new(&process(none), Walls::Config).expect("it may be");
+        let failure = identity.take().expect_err("5 is nobody here").to_string();
+        assert!(failure.contains("uid 5 is not mapped"), "{failure}");
+    });
+}
+
+const ROOTLESS: &str = "identity::tests::a_rootless_user_takes_it_too";
+
+#[test]
+fn a_rootless_user_takes_it_too() {
+    inside(ROOTLESS, &[UNSHARE, "--user", "--map-root-user"], || {
+        let sets = json!({"bounding": ["CAP_KILL"], "permitted": ["CAP_KILL"]});
+        // Less than what it has may only be set with the host's rights.
+        let said = json!({"capabilities": sets, "oomScoreAdj": -1000});
+        let identity = Identity::new(&process(said), Walls::Config).expect("it may be");
+        identity.limits().expect("what may not be set is let be");
+        identity.take().expect("it is taken");
+        assert_eq!(status("CapPrm"), "0000000000000020");
+        assert_eq!(status("CapBnd"), "0000000000000020");
+    });
+}
+
+const LIMITS: &str = "identity::tests::limits_are_set";
+
+#[test]
+fn limits_are_set() {
+    inside(LIMITS, &["env"], || {
+        let said = json!({
+            "rlimits": [
+                {"type": "RLIMIT_NOFILE", "soft": 64, "hard": 100},
+                {"type": "RLIMIT_CORE", "soft": 0, "hard": 0},
+            ],
+            "oomScoreAdj": 777,
+            "scheduler": {"policy": "SCHED_BATCH", "nice": 5, "flags": ["SCHED_RESET_ON_FORK"]},
+            "ioPriority": {"class": "IOPRIO_CLASS_IDLE", "priority": 4},
+        });
+        let identity = Identity::new(&process(said), Walls::Config).expect("it may be");
+        identity.limits().expect("they are set");
+        let files = process::getrlimit(Resource::Nofile);
+        assert_eq!((files.current, files.maximum), (Some(64), Some(100)));
+        assert_eq!(process::getrlimit(Resource::Core).maximum, Some(0));
+        let score = fs::read_to_string("/proc/self/oom_score_adj").expect("a procfs");
+        assert_eq!(score.trim(), "777");
+        let schedule = sys::process::schedule().expect("it can be asked");
+        assert_eq!((schedule.policy, schedule.nice, schedule.flags & 1), (3, 5, 1));
+        assert_eq!(sys::process::io_priority().expect("it can be asked"), (3, 4));
+    });
+}
+
+const RAISED: &str = "identity::tests::a_limit_that_may_not_be_raised_is_named";
+
+#[test]
+fn a_limit_that_may_not_be_raised_is_named() {
+    inside(RAISED, &[UNSHARE, "--user"], || {
+        let limit = |number: u64| {
+            let one = json!({"type": "RLIMIT_NOFILE", "soft": number, "hard": number});
+            let said = process(json!({"rlimits": [one]}));
+            Identity::new(&said, Walls::Config).expect("it may be").limits()
+        };
+        limit(100).expect("lower is always right");
+        let failure = limit(101).expect_err("higher is not").to_string();
+        let words =
+            "error setting rlimit type RLIMIT_NOFILE to soft 101, hard 101 (they are 100 and 100)";
+        assert!(failure.starts_with(words), "{failure}");
+    });
+}
+
+const PERSONALITY: &str = "identity::tests::personality_and_processors_are_set";
+
+#[test]
+fn personality_and_processors_are_set() {
+    inside(PERSONALITY, &["env"], || {
+        personality(&spec(json!({"linux": {"personality": {"domain": "LINUX32"}}})))
+            .expect("it is set");
+        assert_eq!(sys::process::personality(u32::MAX), Ok(8));
+        let flags = json!({"linux": {"personality": {"domain": "LINUX", "flags": ["X"]}}});
+        personality(&spec(flags)).expect_err("no flag is known");
+        let all = thread::sched_getaffinity(None).expect("it can be asked");
+        let one = (0..1024).find(|&one| all.is_set(one)).expect("one is ours");
+        let said = process(json!({"execCPUAffinity": {"final": format!("{one}-{one}")}}));
+        let said = said.exec_cpu_affinity().as_ref().expect("it is said");
+        affinity(said, false).expect("nothing is said for the beginning");
+        affinity(said, true).expect("it is set");
+        let set = thread::sched_getaffinity(None).expect("it can be asked");
+        assert!(set.is_set(one) && set.count() == 1);
+        let far = process(json!({"execCPUAffinity": {"final": "99999"}}));
+        affinity(far.exec_cpu_affinity().as_ref().expect("said"), true).expect_err("none such");
+    });
+}
+
+const NAMES: &str = "identity::tests::names_and_settings_are_those_of_the_namespaces";
+
+#[test]
+fn names_and_settings_are_those_of_the_namespaces() {
+    let by = [UNSHARE, "--user", "--map-root-user", "--uts", "--ipc", "--net"];
+    inside(NAMES, &by, || {
+        let all = json!([{"type": "uts"}, {"type": "ipc"}, {"type": "network"}]);
+        let said = spec(json!({
+            "hostname": "inside", "domainname": "walls",
+            "linux": {
+                "namespaces": all,
+                "sysctl": {"kernel.msgmax": "4444", "net/ipv4/ip_forward": "1"},
+            },
+        }));
+        names(&said).expect("they are set");
+        check_sysctl(&said).expect("they may be set");
+        sysctl(&said).expect("they are set");
+        let read = |path: &str| fs::read_to_string(path).expect("a procfs").trim().to_owned();
+        assert_eq!(read("/proc/sys/kernel/hostname"), "inside");
+        assert_eq!(read("/proc/sys/kernel/domainname"), "walls");
+        assert_eq!(read("/proc/sys/kernel/msgmax"), "4444");
+        assert_eq!(read("/proc/sys/net/ipv4/ip_forward"), "1");
+        let absent = json!({"namespaces": all, "sysctl": {"net.no.such": "1"}});
+        let failure = sysctl(&spec(json!({"linux": absent}))).expect_err("there is none");
+        assert!(failure.to_string().contains("not on this kernel"), "{failure}");
+        // A namespace that is the host's, though it is joined by its path.
+        let ours = json!([{"type": "network", "path": "/proc/self/ns/net"}]);
+        let said = json!({"namespaces": ours, "sysctl": {"net.ipv4.ip_forward": "1"}});
+        let failure = check_sysctl(&spec(json!({"linux": said}))).expect_err("it is the host's");
+        assert!(failure.to_string().contains("host network namespace"), "{failure}");
+    });
+}
+
+#[test]
+fn settings_of_the_host_are_refused() {
+    let all = json!([{"type": "uts"}, {"type": "ipc"}, {"type": "network"}]);
+    for (namespaces, name, words) in [
+        (&all, "kernel.core_pattern", "not in a separate kernel namespace"),
+        (&all, "kernel/core_pattern", "not in a separate kernel namespace"),
+        (&all, "fs.file-max", "not in a separate kernel namespace"),
+        (&all, "kernel.hostname", "conflicts with the OCI"),
+        (&all, "net/../kernel/core_pattern", "no name of a setting"),
+        (&all, "net.ipv4/../../kernel.core_pattern", "no name of a setting"),
+        (&json!([]), "net.ipv4.ip_forward", "not allowed in the host network namespace"),
+        (&json!([]), "kernel.shmmax", "not allowed in the host ipc namespace"),
+        (&json!([]), "fs.mqueue.msg_max", "not allowed in the host ipc namespace"),
+    ] {
+        let said = json!({"namespaces": namespaces, "sysctl": {name: "1"}});
+        let said = spec(json!({"linux": said}));
+        for failure in [check_sysctl(&said), sysctl(&said)] {
+            let failure = failure.expect_err("it is the host's").to_string();
+            assert!(failure.contains(words), "{name}: {failure}");
+        }
+    }
+    let failure = names(&spec(json!({"hostname": "x", "linux": {"namespaces": []}})));
+    let failure = failure.expect_err("it is the host's").to_string();
+    assert!(failure.contains("unable to set hostname"), "{failure}");
+}
+
+const COVERED: &str = "identity::tests::a_file_that_was_mounted_over_is_not_written";
+
+#[test]
+fn a_file_that_was_mounted_over_is_not_written() {
+    let by = [
+        UNSHARE,
+        "--user",
+        "--map-root-user",
+        "--mount",
+        "--net",
+        "--pid",
+        "--fork",
+        "--mount-proc",
+    ];
+    inside(COVERED, &by, || {
+        let folder = std::env::temp_dir().join(format!("stockade-proc-{}", std::process::id()));
+        fs::create_dir_all(&folder).expect("a folder");
+        let decoy = folder.join("decoy");
+        fs::write(&decoy, "untouched").expect("a file");
+        let cover = |what: &Path, place: &str| {
+            rustix::mount::mount_bind(what, place).expect("it is mounted");
+        };
+        let netspec = json!({
+            "namespaces": [{"type": "network"}], "sysctl": {"net.ipv4.ip_forward": "1"},
+        });
+        let netspec = spec(json!({"linux": netspec}));
+        sysctl(&netspec).expect("it can be set to begin with");
+        cover(&decoy, "/proc/sys/net/ipv4/ip_forward");
+        let failure = sysctl(&netspec).expect_err("it is covered");
+        assert!(failure.to_string().contains("error setting sysctl"), "{failure}");
+        // In the place of all of it, a folder that looks like it: another procfs is made.
+        let fake = folder.join("fake");
+        fs::create_dir_all(fake.join("sys/net/ipv4")).expect("a folder");
+        fs::write(fake.join("sys/net/ipv4/ip_forward"), "untouched").expect("a file");
+        cover(&fake, "/proc");
+        sysctl(&netspec).expect("it is set in the kernel");
+        let read = |path: &Path| fs::read_to_string(path).expect("the file");
+        assert_eq!(read(&fake.join("sys/net/ipv4/ip_forward")), "untouched");
+        assert_eq!(read(&decoy), "untouched");
+        rustix::mount::unmount("/proc", rustix::mount::UnmountFlags::DETACH).expect("undone");
+        fs::remove_dir_all(&folder).expect("what this test made");
+    });
+}
+
+const OUTSIDE: &str = "identity::tests::a_working_directory_outside_of_the_root_is_refused";
+
+#[test]
+fn a_working_directory_outside_of_the_root_is_refused() {
+    inside(OUTSIDE, &[UNSHARE, "--user", "--map-root-user", "--mount"], || {
+        let folder = std::env::temp_dir().join(format!("stockade-place-{}", std::process::id()));
+        fs::create_dir_all(folder.join("proc")).expect("a folder");
+        let host = fs::File::open("/").expect("the root");
+        let path = format!("/proc/self/fd/{}", std::os::fd::AsRawFd::as_raw_fd(&host));
+        rustix::mount::mount_bind_recursive("/proc", folder.join("proc")).expect("a procfs");
+        process::chroot(&folder).expect("another root");
+        settle(Path::new("/")).expect("this is inside");
+        make_place(Path::new("/made/for/it")).expect("it is made");
+        make_place(Path::new("/made/for/it")).expect("it is there");
+        settle(Path::new("/made/for/it")).expect("this is inside");
+        let failure = settle(Path::new(&path)).expect_err("this is not");
+        assert!(failure.to_string().contains("container breakout"), "{failure}");
+        let said = process(json!({"cwd": path}));
+        let failure = Identity::new(&said, Walls::Config).expect("it may be").take();
+        let failure = failure.expect_err("nor is it here").to_string();
+        assert!(failure.contains("container breakout"), "{failure}");
+        let failure = settle(Path::new("/absent")).expect_err("it is nowhere").to_string();
+        assert!(failure.contains("chdir to cwd (\"/absent\")"), "{failure}");
+        process::fchdir(&host).expect("back");
+        process::chroot(".").expect("back");
+        rustix::mount::unmount(folder.join("proc"), rustix::mount::UnmountFlags::DETACH)
+            .expect("undone");
+        fs::remove_dir_all(&folder).expect("what this test made");
+    });
+}
+
+const PLACE: &str =
+    "identity::tests::a_working_directory_that_only_root_or_only_the_user_may_enter";
+
+#[test]
+fn a_working_directory_that_only_root_or_only_the_user_may_enter() {
+    if !is_root(PLACE) {
+        return;
+    }
+    inside(PLACE, &["env"], || {
+        let folder = std::env::temp_dir().join(format!("stockade-own-{}", std::process::id()));
+        fs::create_dir_all(&folder).expect("a folder");
+        let mode = Mode::from_raw_mode(0o700);
+        rustix::fs::chmod(&folder, mode).expect("root's alone");
+        take(json!({"cwd": folder, "user": {"uid": 1234, "gid": 1234}}), Walls::Config);
+        let here = process::getcwd(Vec::new()).expect("it is known");
+        assert_eq!(here.to_str(), Ok(folder.to_str().expect("text")));
+        settle(&folder).expect_err("the user alone could not");
+    });
+    if is_inside(PLACE) {
+        return;
+    }
+    let ours = |path: fs::DirEntry| {
+        let name = path.file_name();
+        name.to_str().is_some_and(|name| name.starts_with("stockade-own-")).then(|| path.path())
+    };
+    for left in fs::read_dir(std::env::temp_dir()).expect("a folder").flatten().filter_map(ours) {
+        fs::remove_dir(left).expect("what this test made");
+    }
+}
+
+const CLOSED: &str = "identity::tests::descriptors_are_closed_but_for_those_to_be_kept";
+
+#[test]
+fn descriptors_are_closed_but_for_those_to_be_kept() {
+    inside(CLOSED, &["env"], || {
+        let null = fs::File::open("/dev/null").expect("a device");
+        let held: Vec<_> = (3..=40)
+            .map(|number| rustix::io::fcntl_dupfd_cloexec(&null, number).expect("a descriptor"))
+            .collect();
+        let flags = |number: i32| {
+            let flags = fs::read_to_string(format!("/proc/self/fdinfo/{number}")).ok()?;
+            let flags =
+                flags.lines().find_map(|line| line.strip_prefix("flags:"))?.trim().to_owned();
+            i32::from_str_radix(&flags, 8).ok().map(|flags| flags & libc::O_CLOEXEC != 0)
+        };
+        for one in &held {
+            rustix::io::fcntl_setfd(one, rustix::io::FdFlags::empty()).expect("it is open");
+        }
+        assert_eq!(flags(7), Some(false), "to begin with it is kept");
+        close_descriptors(2).expect("they are marked");
+        assert_eq!([4, 5, 40].map(flags), [Some(false), Some(true), Some(true)]);
+        assert_eq!(flags(1), Some(false));
+    });
+}
+
+const LABELS: &str = "identity::tests::labels_without_their_module_are_an_error";
+
+#[test]
+fn labels_without_their_module_are_an_error() {
+    labels(&process(json!({"apparmorProfile": "", "selinuxLabel": ""}))).expect("none is said");
+    let modules = fs::read_to_string("/sys/kernel/security/lsm").unwrap_or_default();
+    if modules.contains("apparmor") || modules.contains("selinux") {
+        println!("SKIP: {LABELS}: there is a module");
+        return;
+    }
+    for (field, words) in [
+        ("apparmorProfile", "apparmor: config provided but apparmor not supported"),
+        ("selinuxLabel", "selinux: config provided but selinux not supported"),
+    ] {
+        let failure = labels(&process(json!({field: "some:label"}))).expect_err("none is there");
+        assert!(failure.to_string().contains(words), "{failure}");
+    }
+}
+
+const KEYRING: &str = "identity::tests::the_session_keyring_is_another_one";
+
+#[test]
+fn the_session_keyring_is_another_one() {
+    inside(KEYRING, &["env"], || {
+        keyring("identity-test").expect("it is joined, or there are none");
+        let Ok(keys) = fs::read_to_string("/proc/keys") else {
+            println!("SKIP: {KEYRING}: the kernel has no keys to look at");
+            return;
+        };
+        let ours = keys.lines().find(|line| line.contains("_ses.identity-test"));
+        let ours = ours.unwrap_or_else(|| panic!("it is not there:\n{keys}"));
+        assert!(
+            ours.contains(" 3f1b0000 ") || ours.contains(" 3f1f0000 ") || ours.contains("3f0"),
+            "{ours}"
+        );
+    });
+}
+
+const STDIO: &str = "identity::tests::standard_streams_are_the_users";
+
+#[test]
+fn standard_streams_are_the_users() {
+    use std::os::unix::fs::MetadataExt as _;
+    if !is_root(STDIO) {
+        return;
+    }
+    // Its standard streams are pipes of the test.
+    inside(STDIO, &["env"], || {
+        take(json!({"user": {"uid": 1234, "gid": 1234}}), Walls::Config);
+        let owner = |path: &str| fs::metadata(path).expect("it is open").uid();
+        assert_eq!(owner("/proc/thread-self/fd/1"), 1234);
+        assert_eq!(owner("/dev/null"), 0, "it is everybody's");
+    });
+}
