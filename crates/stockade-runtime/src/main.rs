@@ -1,8 +1,47 @@
 //! `stockade-oci`: a container runtime with the arguments of runc.
 #![allow(dead_code)]
 
+mod args;
+mod cgroup;
+mod commands;
+mod config;
+mod console;
 mod failure;
+mod filters;
+mod gate;
+mod home;
+mod hooks;
+mod identity;
+mod init;
+mod launch;
+mod log;
+mod program;
+mod rootfs;
+mod sealed;
 mod seccomp;
+mod state;
 mod sys;
+mod walls;
 
-fn main() {}
+use std::io::Write;
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use args::Args;
+
+fn main() -> ExitCode {
+    match Args::try_parse() {
+        Ok(args) => commands::run(args),
+        Err(error) => {
+            // Help and the version are what was asked for, and go to standard output.
+            let text = error.render();
+            let (written, status) = if error.use_stderr() {
+                (write!(std::io::stderr(), "stockade-oci: {text}"), ExitCode::FAILURE)
+            } else {
+                (write!(std::io::stdout(), "{text}"), ExitCode::SUCCESS)
+            };
+            written.map_or(ExitCode::FAILURE, |()| status)
+        }
+    }
+}

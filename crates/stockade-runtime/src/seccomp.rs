@@ -146,29 +146,42 @@ fn flags(seccomp: &LinuxSeccomp, notifies: bool) -> libc::c_ulong {
 }
 
 impl Listener {
+    /// Connects to the agent.
+    pub(crate) fn connect(&self) -> Outcome<UnixStream> {
+        UnixStream::connect(&self.path).context(|| self.what())
+    }
+
     /// Gives the agent the descriptor that installing the filter gave, and says which container it is
-    /// of: `pid` is the filtered process, as this process sees it, `state` the container's.
+    /// of: `pid` is the filtered process, as the agent sees it, `state` the container's, as hooks get it.
     ///
     /// The process waits for the agent's answer at the first call that the filter leaves to it.
-    pub(crate) fn send(&self, listener: BorrowedFd<'_>, pid: i32, state: &State) -> Outcome<()> {
+    pub(crate) fn send(
+        &self,
+        mut agent: &UnixStream,
+        listener: BorrowedFd<'_>,
+        pid: i32,
+        state: &str,
+    ) -> Outcome<()> {
+        let state: State = serde_json::from_str(state).context(|| self.what())?;
         let mut message = ContainerProcessState::default();
         message
             .set_version(state.version().clone())
             .set_fds(vec![SECCOMP_FD_NAME.to_owned()])
             .set_pid(pid)
             .set_metadata(self.metadata.clone())
-            .set_state(state.clone());
-        let message = serde_json::to_vec(&message)
-            .context(|| "writing the state for the seccomp agent".into())?;
-        let what = || format!("the seccomp agent at {}", self.path.display());
-        let mut agent = UnixStream::connect(&self.path).context(what)?;
+            .set_state(state);
+        let message = serde_json::to_vec(&message).context(|| self.what())?;
         let mut space = [std::mem::MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
         let mut ancillary = SendAncillaryBuffer::new(&mut space);
         let descriptors = [listener];
         ancillary.push(SendAncillaryMessage::ScmRights(&descriptors));
         let first = [IoSlice::new(&message)];
         let sent = sendmsg(agent.as_fd(), &first, &mut ancillary, SendFlags::NOSIGNAL);
-        let sent = sent.context(what)?;
-        agent.write_all(&message[sent..]).context(what)
+        let sent = sent.context(|| self.what())?;
+        agent.write_all(&message[sent..]).context(|| self.what())
+    }
+
+    fn what(&self) -> String {
+        format!("the seccomp agent at {}", self.path.display())
     }
 }

@@ -1,0 +1,162 @@
+//! From a config to a process that waits for `start`.
+
+use std::os::fd::{AsFd, OwnedFd};
+use std::path::Path;
+use std::time::SystemTime;
+
+use oci_spec::runtime::{LinuxNamespaceType, Spec};
+
+use super::channel::{Channel, Turn};
+use super::maps;
+use super::namespaces::Namespaces;
+use super::process::Process;
+use crate::cgroup::Cgroup;
+use crate::failure::{Failure, Outcome};
+use crate::gate::Gate;
+use crate::home::{Entry, Lock};
+use crate::hooks;
+use crate::identity::{self, Identity};
+use crate::init::Init;
+use crate::program::Program;
+use crate::rootfs::{self, Rootfs, Situation};
+use crate::filters::Filters;
+use crate::state::{self, Phase, State, Status};
+use crate::walls::Walls;
+
+/// What an engine says besides the config.
+#[derive(Debug)]
+pub(crate) struct Request<'a> {
+    pub(crate) id: &'a str,
+    /// Absolute.
+    pub(crate) bundle: &'a Path,
+    /// Where the master of the terminal goes, if there is to be one.
+    pub(crate) console: Option<OwnedFd>,
+    pub(crate) no_pivot: bool,
+    pub(crate) no_new_keyring: bool,
+    pub(crate) preserve: u32,
+    pub(crate) systemd: bool,
+    pub(crate) rootless: bool,
+    pub(crate) walls: Walls,
+}
+
+/// Makes a container, whose process waits for `start` when this returns. What was made is undone if it
+/// fails: the process and the control group here, the directory by whoever reserved it.
+pub(crate) fn create(
+    (entry, lock): (&Entry, &Lock),
+    spec: &Spec,
+    request: Request<'_>,
+) -> Outcome<(State, Process)> {
+    let missing = |field: &str| Failure::new(format!("config.json has no `{field}`"));
+    let linux = spec.linux().as_ref().ok_or_else(|| missing("linux"))?;
+    let process = spec.process().as_ref().ok_or_else(|| missing("process"))?;
+    let namespaces = Namespaces::of(linux)?;
+    identity::check_sysctl(spec)?;
+    let identity = Identity::new(process, request.walls)?;
+    let filters = Filters::new(linux.seccomp().as_ref(), &identity, request.walls)?;
+
+    let mut cgroup = Cgroup::plan(spec, request.id, request.systemd, request.rootless)?;
+    let mut state = state(spec, &request, cgroup.clone())?;
+    entry.save(&state, lock)?;
+    let gate = Gate::make(entry.dir())?;
+    let group = Undo(Some(cgroup.clone()));
+    cgroup.create(linux.resources().as_ref())?;
+
+    let cgroup_mounts = cgroup.mounts();
+    let situation = Situation {
+        user_namespace: namespaces.has_users(),
+        cgroup_namespace: namespaces.makes(LinuxNamespaceType::Cgroup)
+            || namespaces.joins(LinuxNamespaceType::Cgroup),
+        cgroup_mounts: &cgroup_mounts,
+        no_pivot: request.no_pivot,
+        sources: if namespaces.has_users() {
+            rootfs::sources(spec, request.bundle)?
+        } else {
+            Vec::new()
+        },
+    };
+    let init = Init {
+        spec,
+        namespaces: &namespaces,
+        rootfs: Rootfs::new(spec, request.bundle, situation)?,
+        program: Program {
+            process,
+            identity,
+            filters,
+            console: request.console,
+            keyring: (!request.no_new_keyring).then_some(request.id),
+            preserve: request.preserve,
+        },
+        state: state.clone(),
+        gate,
+        pid: 0,
+    };
+
+    let (ours, theirs) = Channel::pair()?;
+    let child = if namespaces.need_a_step() {
+        let (flags, join) = (namespaces.flags(), || namespaces.join());
+        Process::clone_in_two_steps(flags, &ours, theirs, join, |channel| init.run(channel, true))?
+    } else {
+        let unified = cgroup.unified_dir();
+        let group = unified.as_ref().map(AsFd::as_fd);
+        Process::clone_directly(namespaces.flags(), group, || init.run(theirs, false))?
+    };
+    state.init = Some(state::Init::of(child.pid)?);
+    entry.save(&state, lock)?;
+    if namespaces.makes(LinuxNamespaceType::User) {
+        maps::write(child.pid, linux)?;
+    }
+    cgroup.enter(child.pid)?;
+    ours.name(child.pid)?;
+
+    ours.expect(Turn::Hooks)?;
+    let document = state.oci_json(Status::Creating)?;
+    let outside = spec.hooks().as_ref();
+    // The first of these is what the others replace, and engines still use it.
+    let prestart = outside.and_then(|hooks| hooks.prestart().as_deref());
+    let create_runtime = outside.and_then(|hooks| hooks.create_runtime().as_deref());
+    for list in [prestart, create_runtime].into_iter().flatten() {
+        hooks::run(list, &document)?;
+    }
+    ours.say(Turn::Hooked)?;
+    ours.expect(Turn::Ready)?;
+    state.phase = Phase::Created;
+    entry.save(&state, lock)?;
+    group.keep();
+    Ok((state, child))
+}
+
+fn state(spec: &Spec, request: &Request<'_>, cgroup: Cgroup) -> Outcome<State> {
+    let root = spec.root().as_ref().map_or(Path::new("rootfs"), |root| root.path());
+    Ok(State {
+        oci_version: spec.version().clone(),
+        id: request.id.to_owned(),
+        bundle: request.bundle.to_owned(),
+        rootfs: request.bundle.join(root),
+        annotations: state::sorted(spec.annotations().as_ref()),
+        created: humantime::format_rfc3339_nanos(SystemTime::now()).to_string(),
+        owner: rustix::process::geteuid().as_raw(),
+        rootless: request.rootless,
+        walls: request.walls,
+        phase: Phase::Creating,
+        init: None,
+        cgroup,
+    })
+}
+
+/// Removes a control group unless all went well.
+struct Undo(Option<Cgroup>);
+
+impl Undo {
+    fn keep(mut self) {
+        self.0 = None;
+    }
+}
+
+impl Drop for Undo {
+    fn drop(&mut self) {
+        if let Some(group) = &self.0 {
+            // What made this necessary is what is reported.
+            let _ = group.remove();
+        }
+    }
+}

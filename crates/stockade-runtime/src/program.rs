@@ -1,0 +1,97 @@
+//! [`Program`]: what a process turns into, whichever way it came into a container.
+
+use std::convert::Infallible;
+use std::ffi::CString;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::unix::ffi::OsStrExt;
+use std::path::PathBuf;
+
+use oci_spec::runtime::Process;
+
+use crate::console::Console;
+use crate::failure::{Context, Failure, Outcome};
+use crate::identity::{self, Identity};
+use crate::filters::Filters;
+use crate::state::State;
+use crate::sys;
+
+/// A program and everything that holds it, read and checked before a process is made for it.
+pub(crate) struct Program<'a> {
+    pub(crate) process: &'a Process,
+    pub(crate) identity: Identity,
+    pub(crate) filters: Filters,
+    /// Where the master of its terminal goes, if it is to have one.
+    pub(crate) console: Option<OwnedFd>,
+    /// The container's name, if the program gets a session keyring of its own.
+    pub(crate) keyring: Option<&'a str>,
+    /// How many descriptors after the first three are passed on.
+    pub(crate) preserve: u32,
+}
+
+/// What is left to do for a program once its process is where it belongs.
+pub(crate) struct Found {
+    path: PathBuf,
+    environment: Vec<CString>,
+}
+
+impl Program<'_> {
+    /// Gives this process a terminal of the container it is in, which `show` may put elsewhere too; or
+    /// leaves it the streams that it was started with.
+    pub(crate) fn take_streams(
+        &self,
+        show: impl FnOnce(BorrowedFd<'_>) -> Outcome<()>,
+    ) -> Outcome<()> {
+        let Some(socket) = &self.console else { return Ok(()) };
+        let console = Console::open(self.process.console_size())?;
+        console.send(socket.as_fd())?;
+        show(console.slave())?;
+        console.into_stdio()
+    }
+
+    /// Finds the executable and all that the program gets, as the container has it.
+    pub(crate) fn find(&self) -> Outcome<Found> {
+        let name = self.args().first().map_or("", String::as_str);
+        identity::make_place(self.process.cwd())?;
+        let environment = identity::environment(self.process)?;
+        let path = identity::find_executable(name, &environment, self.process.cwd())?;
+        Ok(Found { path, environment: strings(&environment)? })
+    }
+
+    /// Gives up everything that the program is not to have, and becomes it.
+    ///
+    /// A filter is installed by one who cannot gain privileges, or by one who has them: so where the
+    /// program may gain some its filters come first, and have to let through what follows.
+    ///
+    /// `pid` is this process as the host sees it.
+    pub(crate) fn become_found(
+        &self,
+        found: &Found,
+        pid: i32,
+        state: &State,
+    ) -> Outcome<Infallible> {
+        let arguments = strings(self.args())?;
+        let path = CString::new(found.path.as_os_str().as_bytes()).context(|| "exec".into())?;
+        identity::labels(self.process)?;
+        if self.identity.no_new_privileges() {
+            self.identity.take()?;
+            self.filters.install(pid, state)?;
+        } else {
+            self.filters.install(pid, state)?;
+            self.identity.take()?;
+        }
+        let errno = sys::process::exec(&path, &arguments, &found.environment);
+        Err(Failure::because(format!("exec {}", found.path.display()), errno))
+    }
+
+    fn args(&self) -> &[String] {
+        self.process.args().as_deref().unwrap_or_default()
+    }
+}
+
+fn strings(texts: &[String]) -> Outcome<Vec<CString>> {
+    let string = |text: &String| {
+        CString::new(text.as_str()).context(|| format!("{text:?} has a zero in it"))
+    };
+    texts.iter().map(string).collect()
+}
+
