@@ -222,6 +222,11 @@ impl Cgroup {
     /// The first group that does not go, after all were tried.
     pub(crate) fn remove(&self) -> Outcome<()> {
         if !self.made {
+            // Whoever made them was killed at it, before any process was inside; or they are another's,
+            // and go only if nothing is in them.
+            for group in &self.groups {
+                let _ = group.unmake();
+            }
             return Ok(());
         }
         let mut outcome = Ok(());

@@ -60,6 +60,7 @@ pub(crate) fn create(
     let gate = Gate::make(entry.dir())?;
     let group = Undo(Some(cgroup.clone()));
     cgroup.create(linux.resources().as_ref())?;
+    state.cgroup = cgroup.clone();
 
     let cgroup_mounts = cgroup.mounts();
     let situation = Situation {
