@@ -3,6 +3,7 @@
 //! It is a copy of the runtime, alone in its new namespaces until [`Program::become_found`] ends in execve(2).
 
 use std::convert::Infallible;
+use std::os::fd::BorrowedFd;
 
 
 use oci_spec::runtime::{LinuxNamespaceType, Spec};
@@ -86,7 +87,10 @@ impl Init<'_> {
         }
         identity::names(self.spec)?;
         identity::sysctl(self.spec)?;
-        self.rootfs.build()?;
+        let has_root = self.program.module.is_none();
+        if has_root {
+            self.rootfs.build()?;
+        }
 
         channel.say(Turn::Hooks)?;
         channel.expect(Turn::Hooked)?;
@@ -94,11 +98,18 @@ impl Init<'_> {
         let inside = hooks.and_then(|hooks| hooks.create_container().as_deref());
         hooks::run(inside.unwrap_or_default(), &self.state.hook_json(Status::Creating, self.pid)?)?;
 
-        self.rootfs.enter()?;
-        self.program.take_streams(|slave| self.rootfs.console(slave))?;
+        match &self.program.module {
+            None => self.rootfs.enter()?,
+            Some(module) => module.settle()?,
+        }
+        self.program.take_streams(|slave: BorrowedFd<'_>| {
+            if has_root { self.rootfs.console(slave) } else { Ok(()) }
+        })?;
         let found = self.program.find()?;
-        self.rootfs.finish()?;
-        identity::close_descriptors(self.program.preserve)?;
+        if has_root {
+            self.rootfs.finish()?;
+        }
+        self.program.close_descriptors()?;
         identity::personality(self.spec)?;
         // Last, since few descriptors or little memory may be left then.
         self.program.identity.limits()?;

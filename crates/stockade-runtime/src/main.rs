@@ -15,6 +15,7 @@ mod identity;
 mod init;
 mod launch;
 mod log;
+mod module;
 mod program;
 mod rootfs;
 mod sealed;

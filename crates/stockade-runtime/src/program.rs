@@ -12,6 +12,7 @@ use crate::console::Console;
 use crate::failure::{Context, Failure, Outcome};
 use crate::identity::{self, Identity};
 use crate::filters::Filters;
+use crate::module::Module;
 use crate::state::State;
 use crate::sys;
 
@@ -26,11 +27,14 @@ pub(crate) struct Program<'a> {
     pub(crate) keyring: Option<&'a str>,
     /// How many descriptors after the first three are passed on.
     pub(crate) preserve: u32,
+    /// What runs it, if it is a module.
+    pub(crate) module: Option<Module>,
 }
 
 /// What is left to do for a program once its process is where it belongs.
 pub(crate) struct Found {
     path: PathBuf,
+    arguments: Vec<CString>,
     environment: Vec<CString>,
 }
 
@@ -50,11 +54,18 @@ impl Program<'_> {
 
     /// Finds the executable and all that the program gets, as the container has it.
     pub(crate) fn find(&self) -> Outcome<Found> {
+        if let Some(module) = &self.module {
+            let arguments = strings(&module.arguments(self.args()))?;
+            let path = module.command().to_owned();
+            // What the module has in its environment is in its policy.
+            return Ok(Found { path, arguments, environment: Vec::new() });
+        }
         let name = self.args().first().map_or("", String::as_str);
         identity::make_place(self.process.cwd())?;
         let environment = identity::environment(self.process)?;
         let path = identity::find_executable(name, &environment, self.process.cwd())?;
-        Ok(Found { path, environment: strings(&environment)? })
+        let arguments = strings(self.args())?;
+        Ok(Found { path, arguments, environment: strings(&environment)? })
     }
 
     /// Gives up everything that the program is not to have, and becomes it.
@@ -69,7 +80,6 @@ impl Program<'_> {
         pid: i32,
         state: &State,
     ) -> Outcome<Infallible> {
-        let arguments = strings(self.args())?;
         let path = CString::new(found.path.as_os_str().as_bytes()).context(|| "exec".into())?;
         identity::labels(self.process)?;
         if self.identity.no_new_privileges() {
@@ -79,8 +89,14 @@ impl Program<'_> {
             self.filters.install(pid, state)?;
             self.identity.take()?;
         }
-        let errno = sys::process::exec(&path, &arguments, &found.environment);
+        let errno = sys::process::exec(&path, &found.arguments, &found.environment);
         Err(Failure::because(format!("exec {}", found.path.display()), errno))
+    }
+
+    /// Has every descriptor closed when the program begins that it is not given.
+    pub(crate) fn close_descriptors(&self) -> Outcome<()> {
+        identity::close_descriptors(self.preserve)?;
+        self.module.as_ref().map_or(Ok(()), Module::pass_on)
     }
 
     fn args(&self) -> &[String] {

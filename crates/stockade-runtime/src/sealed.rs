@@ -14,6 +14,7 @@ use std::fs::File;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::OsStringExt as _;
+use std::path::PathBuf;
 
 use rustix::fs::{self, CWD, MemfdFlags, Mode, OFlags, SealFlags, StatVfsMountFlags};
 use rustix::io::Errno;
@@ -66,6 +67,11 @@ pub(crate) fn ensure() -> Outcome<()> {
     Err(execute(file.as_fd())).context(|| "cannot execute this program again".into())
 }
 
+/// Where this program is on the host, if it was executed again.
+pub(crate) fn original() -> Option<PathBuf> {
+    env::var_os(MARK).map(PathBuf::from)
+}
+
 /// Whether nobody can write to the file, through this mount or at all.
 fn is_sealed(file: BorrowedFd<'_>) -> Outcome<bool> {
     let about = fs::fstatvfs(file).context(|| FILE.into())?;
@@ -108,7 +114,8 @@ fn copied() -> io::Result<OwnedFd> {
 fn execute(file: BorrowedFd<'_>) -> Errno {
     let string = |text: OsString| CString::new(text.into_vec()).unwrap_or_default();
     let arguments: Vec<_> = env::args_os().map(string).collect();
-    let mark = (OsString::from(MARK), OsString::from("1"));
+    let original = std::fs::read_link(FILE).unwrap_or_default();
+    let mark = (OsString::from(MARK), original.into_os_string());
     let variables = env::vars_os().filter(|(name, _)| name != OsStr::new(MARK)).chain([mark]);
     let variables: Vec<_> = variables
         .map(|(mut variable, value)| {

@@ -12,6 +12,7 @@ use crate::console::{self, Foreground};
 use crate::failure::{Context, Failure, Outcome};
 use crate::identity::Identity;
 use crate::launch::join::{self, Target};
+use crate::module::Module;
 use crate::program::Program;
 use crate::sealed;
 use crate::filters::Filters;
@@ -39,6 +40,9 @@ pub(super) fn exec(caller: &Caller, args: &ExecArgs) -> Outcome<u8> {
     let init = state.init.as_ref().ok_or_else(stopped)?;
     let target = Target::of(init.pid, init.open()?.ok_or_else(stopped)?)?;
     let spec = entry.config()?;
+    if Module::is_in(&spec) {
+        return Err(Failure::new("nothing can be executed beside a WebAssembly module"));
+    }
     let process = process(args, &spec)?;
 
     let mut foreground = (!args.detach).then(Foreground::prepare).transpose()?;
@@ -60,6 +64,7 @@ pub(super) fn exec(caller: &Caller, args: &ExecArgs) -> Outcome<u8> {
         console,
         keyring: Some(&state.id),
         preserve: args.preserve_fds,
+        module: None,
     };
     let child = join::exec(&target, &state, &program)?;
     drop(program);

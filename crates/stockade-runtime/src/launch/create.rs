@@ -18,6 +18,7 @@ use crate::hooks;
 use crate::identity::{self, Identity};
 use crate::init::Init;
 use crate::program::Program;
+use crate::module::Module;
 use crate::rootfs::{self, Rootfs, Situation};
 use crate::filters::Filters;
 use crate::state::{self, Phase, State, Status};
@@ -51,8 +52,13 @@ pub(crate) fn create(
     let process = spec.process().as_ref().ok_or_else(|| missing("process"))?;
     let namespaces = Namespaces::of(linux)?;
     identity::check_sysctl(spec)?;
-    let identity = Identity::new(process, request.walls)?;
-    let filters = Filters::new(linux.seccomp().as_ref(), &identity, request.walls)?;
+    let module = Module::is_in(spec)
+        .then(|| Module::open(spec, process, request.bundle))
+        .transpose()?;
+    // The command that runs a module needs no rights.
+    let walls = if module.is_some() { Walls::Full } else { request.walls };
+    let identity = Identity::new(process, walls)?;
+    let filters = Filters::new(linux.seccomp().as_ref(), &identity, walls)?;
 
     let mut cgroup = Cgroup::plan(spec, request.id, request.systemd, request.rootless)?;
     let mut state = state(spec, &request, cgroup.clone())?;
@@ -86,6 +92,7 @@ pub(crate) fn create(
             console: request.console,
             keyring: (!request.no_new_keyring).then_some(request.id),
             preserve: request.preserve,
+            module,
         },
         state: state.clone(),
         gate,

@@ -116,7 +116,7 @@ fn run(
         }
         program.take_streams(|_| Ok(()))?;
         let found = program.find()?;
-        identity::close_descriptors(program.preserve)?;
+        program.close_descriptors()?;
         channel.say(Turn::Ready)?;
         program.become_found(&found, pid, state)
     };

@@ -1,0 +1,213 @@
+//! [`Module`]: a container whose program is a WebAssembly module.
+//!
+//! The container has its namespaces and control groups as any other has, but its first process is the
+//! `stockade` command, which runs the module: the module sees the root and the mounts through it, and
+//! nothing of the kernel. The command has the user that the config names, no capability and no way to any,
+//! and Stockade's filter of system calls; it keeps the host's files in sight, since it is one of them.
+
+use std::collections::BTreeMap;
+use std::env;
+use std::fs::File;
+use std::io::Write;
+use std::os::fd::{AsRawFd, OwnedFd};
+use std::path::{Path, PathBuf};
+
+use oci_spec::runtime::{Mount, Process, Spec};
+use rustix::fs::{CWD, MemfdFlags, Mode, OFlags, ResolveFlags, memfd_create, openat, openat2};
+use rustix::io::{FdFlags, fcntl_setfd};
+use rustix::mount::{MountPropagationFlags, mount, mount_change};
+use serde_json::{Map, Value, json};
+
+use crate::failure::{Context, Failure, Outcome};
+use crate::sealed;
+
+/// What asks for a module that is not called like one; see crun(1) and containerd's wasm shims.
+const ANNOTATIONS: [(&str, &str); 2] =
+    [("run.oci.handler", "wasm"), ("module.wasm.image/variant", "compat")];
+/// What begins the names of annotations that limit a module as a policy's `limits` do.
+const LIMITS: &str = "dev.stockade.limits.";
+
+/// Everything that the command needs, opened before the process is made: what it opens later it opens by
+/// these descriptors, so that it needs no way through the folders above them.
+#[derive(Debug)]
+pub(crate) struct Module {
+    command: PathBuf,
+    policy: OwnedFd,
+    module: OwnedFd,
+    /// The root and the sources of binds.
+    files: Vec<OwnedFd>,
+}
+
+impl Module {
+    /// Whether a config's program is a module.
+    pub(crate) fn is_in(spec: &Spec) -> bool {
+        let process = spec.process().as_ref();
+        let name = process.and_then(|process| process.args().as_ref()?.first());
+        let asked = |&(name, value): &(&str, &str)| {
+            spec.annotations().as_ref().is_some_and(|all| all.get(name).is_some_and(|v| v == value))
+        };
+        name.is_some_and(|name| name.ends_with(".wasm")) || ANNOTATIONS.iter().any(asked)
+    }
+
+    /// Opens what it is made of.
+    ///
+    /// # Errors
+    /// If the `stockade` command, the module or a source of a bind is not there, or a limit makes no sense.
+    pub(crate) fn open(spec: &Spec, process: &Process, bundle: &Path) -> Outcome<Self> {
+        let path = spec.root().as_ref().map_or(Path::new("rootfs"), |root| root.path());
+        let path = bundle.join(path);
+        let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
+        let root = openat(CWD, &path, flags, Mode::empty())
+            .context(|| format!("invalid rootfs {}", path.display()))?;
+        let name = process.args().as_ref().and_then(|args| args.first()).map_or("", String::as_str);
+        let inside = process.cwd().join(name);
+        let resolve = ResolveFlags::IN_ROOT | ResolveFlags::NO_MAGICLINKS;
+        let inner = inside.strip_prefix("/").unwrap_or(&inside);
+        let module = openat2(&root, inner, OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty(), resolve)
+            .context(|| format!("exec: {name:?}"))?;
+        let mut files = vec![root];
+        let policy = policy(spec, process, &mut files)?;
+        Ok(Self { command: command()?, policy: written(&policy)?, module, files })
+    }
+
+    /// Makes the process's own view of the host: a /proc of its own namespace, which it finds its
+    /// descriptors by.
+    pub(crate) fn settle(&self) -> Outcome<()> {
+        let private = MountPropagationFlags::PRIVATE | MountPropagationFlags::REC;
+        mount_change("/", private).context(|| "making mounts private".into())?;
+        let flags = rustix::mount::MountFlags::NOSUID
+            | rustix::mount::MountFlags::NODEV
+            | rustix::mount::MountFlags::NOEXEC;
+        mount("proc", "/proc", "proc", flags, None).context(|| "mounting /proc".into())
+    }
+
+    /// The command.
+    pub(crate) fn command(&self) -> &Path {
+        &self.command
+    }
+
+    /// Its arguments, for those of the module.
+    pub(crate) fn arguments(&self, args: &[String]) -> Vec<String> {
+        let fixed = ["stockade", "run", "--backend", "wasm", "--policy", &by(&self.policy), "--"];
+        let module = by(&self.module);
+        let rest = args.iter().skip(1).map(String::as_str);
+        fixed.into_iter().chain([module.as_str()]).chain(rest).map(str::to_owned).collect()
+    }
+
+    /// Has the command find its descriptors open.
+    pub(crate) fn pass_on(&self) -> Outcome<()> {
+        let all = self.files.iter().chain([&self.policy, &self.module]);
+        for descriptor in all {
+            fcntl_setfd(descriptor, FdFlags::empty()).context(|| "passing descriptors on".into())?;
+        }
+        Ok(())
+    }
+}
+
+/// The `stockade` command: beside this program, or in $PATH.
+fn command() -> Outcome<PathBuf> {
+    let beside = sealed::original().and_then(|path| Some(path.parent()?.join("stockade")));
+    let path = env::var_os("PATH").unwrap_or_default();
+    let all = beside.into_iter().chain(env::split_paths(&path).map(|dir| dir.join("stockade")));
+    all.into_iter().find(|path| path.is_file()).ok_or_else(|| {
+        Failure::new("a WebAssembly module is run by the command `stockade`, which is neither beside this program nor in $PATH")
+    })
+}
+
+/// A path to what a descriptor stands for.
+fn by(descriptor: &OwnedFd) -> String {
+    format!("/proc/self/fd/{}", descriptor.as_raw_fd())
+}
+
+/// The policy: files, environment and limits of the config. What bounds a container in time it gets by
+/// annotations, since a config knows nothing of that.
+fn policy(spec: &Spec, process: &Process, files: &mut Vec<OwnedFd>) -> Outcome<Value> {
+    let mut env = BTreeMap::new();
+    for variable in process.env().iter().flatten() {
+        let (name, value) = variable
+            .split_once('=')
+            .ok_or_else(|| Failure::new(format!("invalid environment variable: {variable:?}")))?;
+        env.insert(name, value);
+    }
+    let root = files.first().map(by);
+    let mounts = mounts(spec, files)?;
+    Ok(json!({
+        "limits": limits(spec),
+        "filesystem": { "base": { "rootfs": root }, "mounts": mounts },
+        "network": { "mode": "none" },
+        "process": { "cwd": process.cwd(), "env": env },
+    }))
+}
+
+fn limits(spec: &Spec) -> Map<String, Value> {
+    let mut limits = Map::new();
+    for name in ["memory", "cpu_time", "wall_time", "disk", "file_size", "output"] {
+        limits.insert(name.to_owned(), "unlimited".into());
+    }
+    let resources = spec.linux().as_ref().and_then(|linux| linux.resources().as_ref());
+    let memory = resources.and_then(|all| all.memory().as_ref()?.limit()).filter(|&bytes| bytes > 0);
+    if let Some(bytes) = memory {
+        limits.insert("memory".to_owned(), bytes.into());
+    }
+    for (name, value) in spec.annotations().iter().flatten() {
+        if let Some(limit) = name.strip_prefix(LIMITS) {
+            // Numbers are written as text there.
+            let number = value.parse::<u64>().map(Value::from);
+            limits.insert(limit.to_owned(), number.unwrap_or_else(|_| value.as_str().into()));
+        }
+    }
+    limits
+}
+
+/// Binds and memory filesystems. What the kernel's own filesystems show is not for a module.
+fn mounts(spec: &Spec, files: &mut Vec<OwnedFd>) -> Outcome<Vec<Value>> {
+    const KERNELS: [&str; 6] = ["/proc", "/sys", "/dev", "/dev/pts", "/dev/mqueue", "/dev/shm"];
+    let mut found = Vec::new();
+    for mount in spec.mounts().iter().flatten() {
+        let target = mount.destination();
+        if KERNELS.iter().any(|path| Path::new(path) == target) || target.starts_with("/sys") {
+            continue;
+        }
+        let has = |name: &str| mount.options().iter().flatten().any(|option| option == name);
+        let kind = mount.typ().as_deref().unwrap_or_default();
+        match (kind, mount.source()) {
+            ("tmpfs", _) => found.push(tmpfs(mount)),
+            (_, Some(source)) if kind == "bind" || has("bind") || has("rbind") => {
+                let file = openat(CWD, source, OFlags::PATH | OFlags::CLOEXEC, Mode::empty())
+                    .context(|| format!("mount {}", source.display()))?;
+                let access = if has("ro") { "ro" } else { "rw" };
+                found.push(json!({ "bind": by(&file), "target": target, "access": access }));
+                files.push(file);
+            }
+            _ => {
+                let text = format!("a module has no mount of type `{kind}` at {}", target.display());
+                return Err(Failure::new(text));
+            }
+        }
+    }
+    Ok(found)
+}
+
+fn tmpfs(mount: &Mount) -> Value {
+    let options = mount.options().iter().flatten();
+    let size = options.filter_map(|option| option.strip_prefix("size=")).next_back();
+    let mut value = json!({ "tmpfs": mount.destination() });
+    if let Some(size) = size {
+        // The kernel's k, m and g are binary; see tmpfs(5).
+        let size = match size.trim_end_matches(|c: char| c.is_ascii_alphabetic()) {
+            number if number.len() == size.len() => number.to_owned(),
+            number => format!("{number}{}iB", size[number.len()..].to_ascii_uppercase()),
+        };
+        value["size"] = size.parse::<u64>().map_or_else(|_| size.clone().into(), Value::from);
+    }
+    value
+}
+
+/// A text as a file in memory that everybody may read.
+fn written(policy: &Value) -> Outcome<OwnedFd> {
+    let what = || "writing the module's policy".into();
+    let text = toml::to_string(policy).context(what)?;
+    let mut file = File::from(memfd_create("policy", MemfdFlags::CLOEXEC).context(what)?);
+    file.write_all(text.as_bytes()).context(what)?;
+    Ok(file.into())
+}
