@@ -18,7 +18,7 @@ use serde::{Deserialize, Serialize};
 mod create;
 mod devices;
 mod dir;
-mod enter;
+pub(crate) mod enter;
 mod freezer;
 mod hierarchy;
 mod limits;

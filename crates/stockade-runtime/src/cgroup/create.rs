@@ -99,8 +99,7 @@ impl Cgroup {
 
     /// Whether an error only says that a user without a place of his own may not.
     pub(super) fn forgives(&self, error: &io::Error) -> bool {
-        let kinds = [ErrorKind::PermissionDenied, ErrorKind::ReadOnlyFilesystem];
-        self.rootless && !self.explicit && kinds.contains(&error.kind())
+        self.rootless && !self.explicit && is_forbidden(error)
     }
 
     /// Makes what a manager of units does not, once it has started one.
@@ -119,6 +118,11 @@ impl Cgroup {
         }
         Ok(Seats::new(dirs, self.alone))
     }
+}
+
+/// Whether an error is for want of rights.
+pub(super) fn is_forbidden(error: &io::Error) -> bool {
+    matches!(error.kind(), ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem)
 }
 
 /// Removes groups that are empty, the last made first.

@@ -1,10 +1,19 @@
 //! Moving processes into the groups.
+//!
+//! To move another process, or one with threads, the kernel stops every fork(2) and exit of the machine
+//! and waits for RCU: milliseconds. A process with one thread that moves itself by `tasks`, which only
+//! version 1 has, is spared that, and so is one that is born in its group on version 2. [`Doors`] is for
+//! both; [`Cgroup::enter`] is for what cannot be done so.
 
 use std::fs;
 use std::io;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::time::Duration;
 
-use super::dir::Version;
+use rustix::fs::OFlags;
+
+use super::create::is_forbidden;
+use super::dir::{Version, write_once};
 use super::{Cgroup, Group, hierarchy, walk};
 use crate::failure::{Context, Outcome};
 
@@ -13,7 +22,73 @@ use crate::failure::{Context, Outcome};
 const ATTEMPTS: u32 = 5;
 const PAUSE: Duration = Duration::from_millis(30);
 
+/// The groups, opened, for a new process that goes into them by itself. See the head of this file.
+#[derive(Debug)]
+pub(crate) struct Doors {
+    /// The group on version 2.
+    unified: Option<OwnedFd>,
+    /// How to get there when one was not born in it.
+    unified_procs: Option<OwnedFd>,
+    tasks: Vec<OwnedFd>,
+    /// Whether a group that refuses is no failure.
+    lenient: bool,
+}
+
+impl Doors {
+    /// The group on version 2, to be born in, by `CLONE_INTO_CGROUP`. Not on hybrid hosts alone.
+    pub(crate) fn birthplace(&self) -> Option<BorrowedFd<'_>> {
+        self.unified.as_ref().map(OwnedFd::as_fd)
+    }
+
+    /// Moves the calling process, which must have one thread. `born` is whether it was born in
+    /// [`Self::birthplace`].
+    ///
+    /// # Errors
+    /// What the kernel says.
+    pub(crate) fn pass(&self, born: bool) -> Outcome<()> {
+        let unified = self.unified_procs.iter().filter(|_| !born);
+        for door in self.tasks.iter().chain(unified) {
+            match write_once(door.as_fd(), "0") {
+                Err(error) if self.lenient && is_forbidden(&error) => {}
+                done => done.context(|| "moving into the container's control groups".into())?,
+            }
+        }
+        Ok(())
+    }
+}
+
 impl Cgroup {
+    /// Opens the groups for a process that is about to be made. `None` where a unit of systemd is to be
+    /// started, which takes [`Self::enter`].
+    ///
+    /// # Errors
+    /// If a group is not there.
+    pub(crate) fn doors(&self) -> Outcome<Option<Doors>> {
+        if self.pending.is_some() {
+            return Ok(None);
+        }
+        let lenient = self.rootless && !self.explicit && !self.limited;
+        let mut doors = Doors { unified: None, unified_procs: None, tasks: Vec::new(), lenient };
+        for group in &self.groups {
+            let shown = || format!("opening {}", group.shown());
+            let dir = match group.open() {
+                Err(error) if walk::is_gone(&error) && self.can_lack(group, &error) => continue,
+                dir => dir.context(shown)?,
+            };
+            let file = if group.version == Version::V2 { "cgroup.procs" } else { "tasks" };
+            let door = match dir.open(file, OFlags::WRONLY) {
+                Err(error) if lenient && is_forbidden(&error) => continue,
+                door => door.context(shown)?,
+            };
+            if group.version == Version::V2 {
+                (doors.unified, doors.unified_procs) = (Some(dir.into()), Some(door));
+            } else {
+                doors.tasks.push(door);
+            }
+        }
+        Ok(Some(doors))
+    }
+
     /// Moves a process with all its threads into every group.
     ///
     /// # Errors

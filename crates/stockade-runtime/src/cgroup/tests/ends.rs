@@ -81,6 +81,23 @@ fn a_group_is_removed_while_it_forks_and_makes_more() {
 }
 
 #[test]
+fn what_came_to_be_after_all_was_killed_is_removed_too() {
+    let test = "what_came_to_be_after_all_was_killed_is_removed_too";
+    let Some(mut cgroup) = plan(test) else { return };
+    cgroup.groups.retain(|group| group.has("freezer"));
+    fs::create_dir(cgroup.groups[0].shown()).expect("a new group");
+    cgroup.made = true;
+    let container = Container::inside(cgroup, "exec sleep 60");
+    let group = &container.cgroup.groups[0];
+    let inner = Path::new(&group.shown()).join("inner");
+    fs::create_dir(&inner).expect("a sub-group");
+    fs::write(inner.join("cgroup.procs"), container.pid().to_string()).expect("it moves");
+    fs::write(inner.join("freezer.state"), "FROZEN").expect("a container may freeze its own");
+    group.remove(Instant::now() + PATIENCE).expect("it is thawed and killed");
+    assert!(!Path::new(&group.shown()).exists());
+}
+
+#[test]
 fn a_group_that_others_are_in_is_not_taken() {
     let test = "a_group_that_others_are_in_is_not_taken";
     let Some(other) = Container::new(test, json!({}), "exec sleep 60") else { return };
@@ -146,6 +163,10 @@ fn a_link_or_another_file_system_is_never_followed() {
     let name = cgroup.groups[0].name();
     let error = top.below(&name).expect_err("another mount");
     assert_eq!(error.raw_os_error(), Some(libc::EXDEV));
+    let inner = folder.0.join("inner");
+    fs::create_dir(&inner).expect("a new folder");
+    let error = Dir::pretend(&inner).below("..").expect_err("it climbs");
+    assert_eq!(error.raw_os_error(), Some(libc::EXDEV));
     let link = Pretended::new(&[]);
     std::os::unix::fs::symlink("/", link.0.join("link")).expect("a link");
     let error = link.dir().below("link/tmp").expect_err("a link");
@@ -205,7 +226,7 @@ fn huge_pages_are_limited_on_the_other_version_where_that_counts_them() {
     if !offered.contains("hugetlb") || !size || unified.path.contains('/') {
         return skip(test, "version 2 does not count huge pages here");
     }
-    let _lent = unified::Lent::new(&point, "hugetlb");
+    let _lent = unified::Lent::new(&point, "hugetlb", false);
     let value = json!({ "hugepageLimits": [{ "pageSize": "2MB", "limit": 4_194_304 }] });
     let mut cgroup = Empty(cgroup);
     cgroup.0.create(Some(&resources(value))).expect("it is counted");

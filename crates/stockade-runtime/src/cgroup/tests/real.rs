@@ -129,6 +129,31 @@ fn a_process_is_in_every_group_and_all_of_them_go() {
 }
 
 #[test]
+fn a_process_goes_into_every_group_by_itself() {
+    let test = "a_process_goes_into_every_group_by_itself";
+    let Some(cgroup) = plan(test) else { return };
+    let mut cgroup = Empty(cgroup);
+    cgroup.0.create(None).expect("groups below the own one");
+    let doors = cgroup.0.doors().expect("all are there").expect("no unit is to be started");
+    assert!(doors.birthplace().is_some() || cgroup.0.freezers().count() == 1);
+    // A thread stands for a process that has only one; `cgroup.procs` would move all of them.
+    let id = std::thread::scope(|scope| {
+        let inside = || {
+            doors.pass(true).expect("the thread goes into the groups");
+            let text = fs::read_to_string("/proc/thread-self/cgroup").expect("/proc is there");
+            for group in cgroup.0.groups.iter().filter(|group| group.version == Version::V1) {
+                let name = group.controllers.join(",");
+                let is =
+                    |line: &str| line.contains(&format!(":{name}:")) && line.ends_with(&group.path);
+                assert!(text.lines().any(is), "{name}: {text}");
+            }
+        };
+        scope.spawn(inside).join()
+    });
+    id.expect("it comes to an end");
+}
+
+#[test]
 fn limits_are_what_was_asked_for() {
     let test = "limits_are_what_was_asked_for";
     let value = json!({

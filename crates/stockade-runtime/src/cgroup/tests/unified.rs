@@ -30,7 +30,8 @@ pub(super) struct Lent {
 }
 
 impl Lent {
-    pub(super) fn new(point: &Path, controller: &str) -> Self {
+    /// Whether it does, and that it is as it was in the end.
+    pub(super) fn new(point: &Path, controller: &str, now: bool) -> Self {
         static ALONE: Mutex<()> = Mutex::new(());
         let alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
         let file = point.join("cgroup.subtree_control");
@@ -38,7 +39,9 @@ impl Lent {
         let undo = if enabled.split_whitespace().any(|name| name == controller) {
             None
         } else {
-            fs::write(&file, format!("+{controller}")).expect("it is offered");
+            if now {
+                fs::write(&file, format!("+{controller}")).expect("it is offered");
+            }
             Some((file, format!("-{controller}")))
         };
         Self { undo, _alone: alone }
@@ -81,7 +84,7 @@ impl Host {
         let above = self.point.parent().expect("a mount point");
         let offered = fs::read_to_string(above.join("cgroup.controllers")).ok()?;
         let controller = offered.split_whitespace().next()?.to_owned();
-        self.lent = Some(Lent::new(above, &controller));
+        self.lent = Some(Lent::new(above, &controller, true));
         Some(controller)
     }
 
