@@ -106,6 +106,14 @@ fn no_link_leads_a_device_outside() {
     fs::write(root.join("dev/null/x"), "").expect_err("it is a device");
 }
 
+struct Stop<'a>(&'a AtomicBool);
+
+impl Drop for Stop<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
 #[test]
 fn a_link_that_comes_and_goes_leads_nothing_outside() {
     if !isolated(module_path!(), "a_link_that_comes_and_goes_leads_nothing_outside", &[]) {
@@ -135,6 +143,8 @@ fn a_link_that_comes_and_goes_leads_nothing_outside() {
                 }
             }
         });
+        // Also when a check fails: the scope waits for the swapper.
+        let _stop = Stop(&stop);
         for _ in 0..400 {
             let mounts = json!([
                 { "destination": "/a/b/c", "type": "tmpfs" },
@@ -149,7 +159,6 @@ fn a_link_that_comes_and_goes_leads_nothing_outside() {
                 Err(_) => refused += 1,
             }
         }
-        stop.store(true, Ordering::Relaxed);
     });
     let swaps = swaps.load(Ordering::Relaxed);
     println!("{built} built, {refused} refused, {swaps} swaps");

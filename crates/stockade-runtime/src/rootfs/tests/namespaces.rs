@@ -128,6 +128,7 @@ fn lock(bundle: &Bundle) {
     let locked = bundle.volume("locked");
     let flags = MountFlags::NOSUID | MountFlags::NODEV | MountFlags::NOEXEC | MountFlags::RDONLY;
     mount("tmpfs", &locked, "tmpfs", flags, None).expect("a tmpfs");
+    mount_change(&locked, MountPropagationFlags::SHARED).expect("shared");
     // The map of a user namespace is written here.
     mount("proc", "/proc", "proc", MountFlags::empty(), None).expect("a procfs");
 }
@@ -147,6 +148,8 @@ fn in_user_namespace(bundle: &Bundle, sources: Vec<Option<OwnedFd>>) {
     rootfs.build().expect("built");
     rootfs.enter().expect("entered");
     rootfs.finish().expect("finished");
+    let told = mount_at("/sealed").propagation;
+    assert!(!told.contains("shared:"), "nobody hears of what is mounted there: {told}");
     if !taken {
         mount_at("/locked").assert_options(&["nosuid", "nodev", "noexec", "ro"]);
     }
