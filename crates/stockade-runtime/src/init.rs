@@ -36,8 +36,15 @@ pub(crate) struct Init<'a> {
 
 impl Init<'_> {
     /// Goes on until a program is started or something fails, which whoever waits is told.
-    pub(crate) fn run(mut self, channel: Channel, joined: bool) -> Failure {
-        let found = match self.prepare(&channel, joined) {
+    ///
+    /// `joined` is whether the namespaces to join were; `pass` moves this process into its control groups.
+    pub(crate) fn run(
+        mut self,
+        channel: Channel,
+        joined: bool,
+        pass: impl FnOnce() -> Outcome<()>,
+    ) -> Failure {
+        let found = match self.prepare(&channel, joined, pass) {
             Ok(found) => found,
             Err(failure) => {
                 channel.fail(&failure);
@@ -62,8 +69,14 @@ impl Init<'_> {
     }
 
     /// Everything that is done before `start`.
-    fn prepare(&mut self, channel: &Channel, joined: bool) -> Outcome<Found> {
+    fn prepare(
+        &mut self,
+        channel: &Channel,
+        joined: bool,
+        pass: impl FnOnce() -> Outcome<()>,
+    ) -> Outcome<Found> {
         self.pid = channel.process()?;
+        pass()?;
         setsid().context(|| "making a session".into())?;
         if !joined {
             self.namespaces.join()?;

@@ -13,9 +13,14 @@ use std::os::fd::{AsRawFd, OwnedFd};
 use std::path::{Path, PathBuf};
 
 use oci_spec::runtime::{Mount, Process, Spec};
-use rustix::fs::{CWD, MemfdFlags, Mode, OFlags, ResolveFlags, memfd_create, openat, openat2};
+use rustix::fs::{
+    CWD, FileType, MemfdFlags, Mode, OFlags, ResolveFlags, fstat, memfd_create, mkdir, mknodat, openat2,
+};
 use rustix::io::{FdFlags, fcntl_setfd};
-use rustix::mount::{MountPropagationFlags, mount, mount_change};
+use rustix::mount::{
+    MountFlags, MountPropagationFlags, MoveMountFlags, OpenTreeFlags, mount, mount_change, move_mount,
+    open_tree,
+};
 use serde_json::{Map, Value, json};
 
 use crate::failure::{Context, Failure, Outcome};
@@ -26,9 +31,13 @@ const ANNOTATIONS: [(&str, &str); 2] =
     [("run.oci.handler", "wasm"), ("module.wasm.image/variant", "compat")];
 /// What begins the names of annotations that limit a module as a policy's `limits` do.
 const LIMITS: &str = "dev.stockade.limits.";
+/// How much of a container's memory is left for the command.
+const COMMAND: i64 = 32 << 20;
+/// Where the files of a container are put for the command.
+const PLACE: &str = "/run";
 
-/// Everything that the command needs, opened before the process is made: what it opens later it opens by
-/// these descriptors, so that it needs no way through the folders above them.
+/// Everything that the command needs, opened before the process is made: its user needs no way through the
+/// folders above.
 #[derive(Debug)]
 pub(crate) struct Module {
     command: PathBuf,
@@ -56,9 +65,7 @@ impl Module {
     pub(crate) fn open(spec: &Spec, process: &Process, bundle: &Path) -> Outcome<Self> {
         let path = spec.root().as_ref().map_or(Path::new("rootfs"), |root| root.path());
         let path = bundle.join(path);
-        let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
-        let root = openat(CWD, &path, flags, Mode::empty())
-            .context(|| format!("invalid rootfs {}", path.display()))?;
+        let root = copy(&path).context(|| format!("invalid rootfs {}", path.display()))?;
         let name = process.args().as_ref().and_then(|args| args.first()).map_or("", String::as_str);
         let inside = process.cwd().join(name);
         let resolve = ResolveFlags::IN_ROOT | ResolveFlags::NO_MAGICLINKS;
@@ -71,14 +78,28 @@ impl Module {
     }
 
     /// Makes the process's own view of the host: a /proc of its own namespace, which it finds its
-    /// descriptors by.
+    /// descriptors by, and the container's files in a place that its user can reach, whichever folders
+    /// they are in. What the host has in that place, which is sockets above all, is out of sight.
     pub(crate) fn settle(&self) -> Outcome<()> {
         let private = MountPropagationFlags::PRIVATE | MountPropagationFlags::REC;
         mount_change("/", private).context(|| "making mounts private".into())?;
-        let flags = rustix::mount::MountFlags::NOSUID
-            | rustix::mount::MountFlags::NODEV
-            | rustix::mount::MountFlags::NOEXEC;
-        mount("proc", "/proc", "proc", flags, None).context(|| "mounting /proc".into())
+        let flags = MountFlags::NOSUID | MountFlags::NODEV | MountFlags::NOEXEC;
+        mount("proc", "/proc", "proc", flags, None).context(|| "mounting /proc".into())?;
+        mount("tmpfs", PLACE, "tmpfs", flags, Some(c"mode=0755,size=64k"))
+            .context(|| format!("mounting {PLACE}"))?;
+        for (number, file) in self.files.iter().enumerate() {
+            let place = place(number);
+            let what = || format!("mounting {place}");
+            let stat = fstat(file).context(what)?;
+            if FileType::from_raw_mode(stat.st_mode) == FileType::Directory {
+                mkdir(&place, Mode::from_raw_mode(0o755)).context(what)?;
+            } else {
+                mknodat(CWD, &place, FileType::RegularFile, Mode::RUSR, 0).context(what)?;
+            }
+            let flags = MoveMountFlags::MOVE_MOUNT_F_EMPTY_PATH;
+            move_mount(file, "", CWD, &place, flags).context(what)?;
+        }
+        Ok(())
     }
 
     /// The command.
@@ -96,8 +117,7 @@ impl Module {
 
     /// Has the command find its descriptors open.
     pub(crate) fn pass_on(&self) -> Outcome<()> {
-        let all = self.files.iter().chain([&self.policy, &self.module]);
-        for descriptor in all {
+        for descriptor in [&self.policy, &self.module] {
             fcntl_setfd(descriptor, FdFlags::empty()).context(|| "passing descriptors on".into())?;
         }
         Ok(())
@@ -114,9 +134,22 @@ fn command() -> Outcome<PathBuf> {
     })
 }
 
+/// A mount of a file or a directory and of what is mounted in it, which is nowhere yet.
+fn copy(path: &Path) -> rustix::io::Result<OwnedFd> {
+    let flags = OpenTreeFlags::OPEN_TREE_CLONE
+        | OpenTreeFlags::OPEN_TREE_CLOEXEC
+        | OpenTreeFlags::AT_RECURSIVE;
+    open_tree(CWD, path, flags)
+}
+
 /// A path to what a descriptor stands for.
 fn by(descriptor: &OwnedFd) -> String {
     format!("/proc/self/fd/{}", descriptor.as_raw_fd())
+}
+
+/// Where the root is, and after it the sources of binds.
+fn place(number: usize) -> String {
+    format!("{PLACE}/{number}")
 }
 
 /// The policy: files, environment and limits of the config. What bounds a container in time it gets by
@@ -129,11 +162,10 @@ fn policy(spec: &Spec, process: &Process, files: &mut Vec<OwnedFd>) -> Outcome<V
             .ok_or_else(|| Failure::new(format!("invalid environment variable: {variable:?}")))?;
         env.insert(name, value);
     }
-    let root = files.first().map(by);
     let mounts = mounts(spec, files)?;
     Ok(json!({
         "limits": limits(spec),
-        "filesystem": { "base": { "rootfs": root }, "mounts": mounts },
+        "filesystem": { "base": { "rootfs": place(0) }, "mounts": mounts },
         "network": { "mode": "none" },
         "process": { "cwd": process.cwd(), "env": env },
     }))
@@ -147,7 +179,9 @@ fn limits(spec: &Spec) -> Map<String, Value> {
     let resources = spec.linux().as_ref().and_then(|linux| linux.resources().as_ref());
     let memory = resources.and_then(|all| all.memory().as_ref()?.limit()).filter(|&bytes| bytes > 0);
     if let Some(bytes) = memory {
-        limits.insert("memory".to_owned(), bytes.into());
+        // The command is in the same control group, and the module is to meet its limit first.
+        let own = COMMAND.min(bytes / 2);
+        limits.insert("memory".to_owned(), (bytes - own).into());
     }
     for (name, value) in spec.annotations().iter().flatten() {
         if let Some(limit) = name.strip_prefix(LIMITS) {
@@ -173,10 +207,9 @@ fn mounts(spec: &Spec, files: &mut Vec<OwnedFd>) -> Outcome<Vec<Value>> {
         match (kind, mount.source()) {
             ("tmpfs", _) => found.push(tmpfs(mount)),
             (_, Some(source)) if kind == "bind" || has("bind") || has("rbind") => {
-                let file = openat(CWD, source, OFlags::PATH | OFlags::CLOEXEC, Mode::empty())
-                    .context(|| format!("mount {}", source.display()))?;
+                let file = copy(source).context(|| format!("mount {}", source.display()))?;
                 let access = if has("ro") { "ro" } else { "rw" };
-                found.push(json!({ "bind": by(&file), "target": target, "access": access }));
+                found.push(json!({ "bind": place(files.len()), "target": target, "access": access }));
                 files.push(file);
             }
             _ => {

@@ -40,6 +40,11 @@ impl Doors {
         self.unified.as_ref().map(OwnedFd::as_fd)
     }
 
+    /// Whether there is no other group than the one on version 2.
+    pub(crate) fn are_one(&self) -> bool {
+        self.tasks.is_empty()
+    }
+
     /// Moves the calling process, which must have one thread. `born` is whether it was born in
     /// [`Self::birthplace`].
     ///

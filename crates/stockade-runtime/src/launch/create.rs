@@ -1,6 +1,6 @@
 //! From a config to a process that waits for `start`.
 
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::OwnedFd;
 use std::path::Path;
 use std::time::SystemTime;
 
@@ -11,6 +11,7 @@ use super::maps;
 use super::namespaces::Namespaces;
 use super::process::Process;
 use crate::cgroup::Cgroup;
+use crate::cgroup::enter::Doors;
 use crate::failure::{Failure, Outcome};
 use crate::gate::Gate;
 use crate::home::{Entry, Lock};
@@ -100,20 +101,27 @@ pub(crate) fn create(
     };
 
     let (ours, theirs) = Channel::pair()?;
+    let doors = cgroup.doors()?;
     let child = if namespaces.need_a_step() {
         let (flags, join) = (namespaces.flags(), || namespaces.join());
-        Process::clone_in_two_steps(flags, &ours, theirs, join, |channel| init.run(channel, true))?
+        let pass = || doors.as_ref().map_or(Ok(()), |doors| doors.pass(false));
+        let rest = |channel| init.run(channel, true, pass);
+        Process::clone_in_two_steps(flags, &ours, theirs, join, rest)?
     } else {
-        let unified = cgroup.unified_dir();
-        let group = unified.as_ref().map(AsFd::as_fd);
-        Process::clone_directly(namespaces.flags(), group, || init.run(theirs, false))?
+        let birthplace = doors.as_ref().and_then(Doors::birthplace);
+        let pass = || doors.as_ref().map_or(Ok(()), |doors| doors.pass(birthplace.is_some()));
+        let rest = || init.run(theirs, false, pass);
+        Process::clone_directly(namespaces.flags(), birthplace, rest)?
     };
     state.init = Some(state::Init::of(child.pid)?);
     entry.save(&state, lock)?;
     if namespaces.makes(LinuxNamespaceType::User) {
         maps::write(child.pid, linux)?;
     }
-    cgroup.enter(child.pid)?;
+    if doors.is_none() {
+        cgroup.enter(child.pid)?;
+        state.cgroup = cgroup.clone();
+    }
     ours.name(child.pid)?;
 
     ours.expect(Turn::Hooks)?;

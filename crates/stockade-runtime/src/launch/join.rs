@@ -1,6 +1,6 @@
 //! A further process in a container that runs.
 
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, OwnedFd};
 
 use rustix::fs::stat;
 use rustix::process::{DumpableBehavior, set_dumpable_behavior, setsid};
@@ -74,21 +74,24 @@ impl Target {
 pub(crate) fn exec(target: &Target, state: &State, program: &Program<'_>) -> Outcome<Process> {
     let cgroup = &state.cgroup;
     let (ours, theirs) = Channel::pair()?;
+    // On version 2 the group takes no process any more once the container has divided it.
+    let doors = cgroup.doors()?.filter(|doors| !doors.are_one());
+    let pass = || doors.as_ref().map_or(Ok(()), |doors| doors.pass(false));
     let child = if target.has_users() {
         // Whoever is not above a user namespace cannot join what it owns from outside.
-        let join = || early(program).and_then(|()| target.join(ThreadNameSpaceType::all()));
+        let join = || pass().and_then(|()| early(program));
+        let join = || join().and_then(|()| target.join(ThreadNameSpaceType::all()));
         let rest = |channel: Channel| run(program, state, channel, become_root);
         Process::clone_in_two_steps(0, &ours, theirs, join, rest)?
     } else {
         target.join(ThreadNameSpaceType::PROCESS_ID)?;
-        let unified = cgroup.unified_dir();
-        let group: Option<BorrowedFd<'_>> = unified.as_ref().map(AsFd::as_fd);
         let inside = ThreadNameSpaceType::all() - ThreadNameSpaceType::PROCESS_ID;
-        Process::clone_directly(0, group, || {
-            run(program, state, theirs, || early(program).and_then(|()| target.join(inside)))
-        })?
+        let join = || pass().and_then(|()| early(program)).and_then(|()| target.join(inside));
+        Process::clone_directly(0, None, || run(program, state, theirs, join))?
     };
-    cgroup.enter(child.pid)?;
+    if doors.is_none() {
+        cgroup.enter_beside(child.pid, state.init.as_ref().map(|init| init.pid))?;
+    }
     ours.name(child.pid)?;
     ours.expect(Turn::Ready)?;
     ours.expect_end()?;
