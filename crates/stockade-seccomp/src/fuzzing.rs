@@ -3,7 +3,7 @@
 use super::compile::{Range, compile};
 use super::interpret::{Call, assert_valid, decide, run};
 use super::numbers::X86_64;
-use super::rule::{Action, Clause, Decision, HIGH, Test};
+use super::rule::{Action, Case, Clause, Comparison, Condition, Decision, HIGH, Test};
 
 /// So that jumps go beyond 255 instructions, and no program beyond the 4096 that the kernel takes.
 const MAX_RANGES: usize = 80;
@@ -47,6 +47,28 @@ impl Source<'_> {
         // A value with a bit that the mask lacks never holds; no rule has one.
         Test { argument, mask, value: self.word() & mask, equal: self.below(2) == 0 }
     }
+
+    fn whole(&mut self) -> u64 {
+        u64::from(self.word()) << 32 | u64::from(self.word())
+    }
+
+    fn condition(&mut self) -> Condition {
+        let (argument, value) = (self.below(6), self.whole());
+        let comparison = match self.below(7) {
+            0 => Comparison::Equal(value),
+            1 => Comparison::NotEqual(value),
+            2 => Comparison::Less(value),
+            3 => Comparison::AtMost(value),
+            4 => Comparison::AtLeast(value),
+            5 => Comparison::Greater(value),
+            _ => Comparison::Masked { mask: self.whole(), value },
+        };
+        Condition { argument, comparison }
+    }
+
+    fn case(&mut self) -> Case {
+        ((0..=self.below(2)).map(|_| self.condition()).collect(), self.action())
+    }
 }
 
 /// Makes a table, compiles it, and panics unless the program is valid and answers every number at
@@ -64,13 +86,19 @@ pub fn any_table_compiles(data: &[u8]) {
         .iter()
         .map(|decision| decision.iter().map(|tests| (&**tests, source.action())).collect())
         .collect();
+    let cases: Vec<Vec<Case>> =
+        (0..4).map(|_| (0..=source.below(MAX_CLAUSES)).map(|_| source.case()).collect()).collect();
     let mut table = vec![Range { first: 0, decision: Decision::Always(source.action()) }];
     let mut first = 0u32;
     while !source.0.is_empty() && table.len() < MAX_RANGES {
         let Some(next) = first.checked_add(source.word().max(1)) else { break };
         first = next;
-        let decision = match source.below(3) {
+        let decision = match source.below(4) {
             0 => Decision::Always(source.action()),
+            1 => Decision::Cases {
+                cases: &cases[usize::from(source.byte()) % cases.len()],
+                otherwise: source.action(),
+            },
             _ => Decision::Checked(&clauses[usize::from(source.byte()) % clauses.len()]),
         };
         table.push(Range { first, decision });
@@ -78,12 +106,22 @@ pub fn any_table_compiles(data: &[u8]) {
     let program = compile(X86_64.audit, &table);
     assert_valid(&program);
     let same = source.word();
-    let mut args = [0; 6].map(|_: u64| u64::from(source.word()) << 32 | u64::from(source.word()));
+    let mut args = [0; 6].map(|_: u64| source.whole());
     // Values that the tests compare with, so that some hold.
     for test in tests.iter().flatten().flatten() {
         let half = if test.argument < HIGH { 0 } else { 32 };
         if same >> (test.argument % 32) & 1 == 0 {
             args[usize::from(test.argument % HIGH)] |= u64::from(test.value) << half;
+        }
+    }
+    for condition in cases.iter().flatten().flat_map(|(conditions, _)| conditions) {
+        if same >> (8 + condition.argument) & 1 == 0
+            && let Comparison::Equal(value)
+            | Comparison::AtMost(value)
+            | Comparison::AtLeast(value)
+            | Comparison::Masked { value, .. } = condition.comparison
+        {
+            args[usize::from(condition.argument)] = value;
         }
     }
     for (at, range) in table.iter().enumerate() {

@@ -1,5 +1,6 @@
 mod equivalence;
 mod numbers;
+mod rulesets;
 mod table;
 
 use super::interpret::{Call, run};
