@@ -14,14 +14,16 @@ use crate::walls::Walls;
 /// line and for `spec: ` at the start of another.
 const VERSION: &str = concat!("version ", env!("CARGO_PKG_VERSION"), "\nspec: 1.2.0");
 
-/// A container runtime with the arguments of runc, for Docker, containerd and podman.
-///
-/// A container is made from a bundle: a directory with a config.json and a root filesystem, as the
-/// Open Container Initiative specifies it.
+const AFTER_HELP: &str = "\
+A container is made from a bundle: a directory with a config.json, as the Open Container Initiative
+specifies it, and a root filesystem. `spec` writes a config.json to begin with.";
+
+/// A container runtime with the arguments of runc, for Docker, containerd and podman
 #[derive(Debug, Parser)]
 #[command(name = "stockade-oci", version = VERSION, disable_version_flag = true)]
 #[command(args_override_self = true, disable_help_subcommand = true)]
 #[command(color = clap::ColorChoice::Never, max_term_width = 100)]
+#[command(after_help = AFTER_HELP)]
 #[command(override_usage = "stockade-oci [OPTIONS] <COMMAND> [OPTIONS] [ARGUMENTS]")]
 pub(crate) struct Args {
     #[command(flatten)]

@@ -35,9 +35,10 @@ fn main() -> ExitCode {
     match Args::try_parse() {
         Ok(args) => commands::run(args),
         Err(error) => {
+            let text = error.render().to_string();
             // Help and the version are what was asked for, and go to standard output.
-            let text = error.render();
             let (written, status) = if error.use_stderr() {
+                let text = text.strip_prefix("error: ").unwrap_or(&text);
                 (write!(std::io::stderr(), "stockade-oci: {text}"), ExitCode::FAILURE)
             } else {
                 (write!(std::io::stdout(), "{text}"), ExitCode::SUCCESS)
