@@ -199,7 +199,7 @@ fn finite(limit: u64) -> Option<u64> {
 
 fn set_limit(name: PosixRlimitType, limit: Rlimit) -> Outcome<()> {
     let resource = resource(name);
-    process::setrlimit(resource, limit.clone()).context(|| {
+    process::setrlimit(resource, limit).context(|| {
         let now = process::getrlimit(resource);
         let say = |limit: Option<u64>| limit.map_or("unlimited".into(), |limit| limit.to_string());
         format!(

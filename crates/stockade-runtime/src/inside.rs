@@ -1,8 +1,7 @@
 //! Lets a test do in a process of its own what it could not undo: the test's binary executes itself.
 
 use std::env;
-use std::ffi::OsStr;
-use std::process::{Command, Output};
+use std::process::{Command, Output, Stdio};
 
 /// Names the test that is run inside.
 const INSIDE: &str = "STOCKADE_TEST_INSIDE";
@@ -24,7 +23,9 @@ pub(crate) fn command(test: &str, by: &[&str]) -> Command {
 
 /// What it gave.
 pub(crate) fn run(test: &str, by: &[&str]) -> Output {
-    command(test, by).output().expect("the test's binary is executed")
+    // Not /dev/null: a test that gives its streams away would give away the host's.
+    let mut command = command(test, by);
+    command.stdin(Stdio::piped()).output().expect("the test's binary is executed")
 }
 
 /// Does the body in a process of its own, and fails where it fails. The last line that it prints is
@@ -66,9 +67,4 @@ pub(crate) fn status(field: &str) -> String {
     let status = std::fs::read_to_string("/proc/thread-self/status").expect("a procfs");
     let line = status.lines().find_map(|line| line.strip_prefix(field)?.strip_prefix(':'));
     line.expect("the field").split_whitespace().collect::<Vec<_>>().join(" ")
-}
-
-/// Whether a file of the process's environment can be found: a tool that a test needs.
-pub(crate) fn has(program: impl AsRef<OsStr>) -> bool {
-    Command::new(program).arg("--version").output().is_ok()
 }
