@@ -13,6 +13,8 @@ mod home;
 mod hooks;
 mod identity;
 mod init;
+#[cfg(test)]
+mod inside;
 mod launch;
 mod log;
 mod module;

@@ -186,17 +186,20 @@ fn the_agent_gets_the_listener_and_is_told_whose_it_is() {
     config["listenerPath"] = json!(agent.path);
     config["listenerMetadata"] = json!("KEY=value");
     let filter = filter(config);
-    let mut state = State::default();
-    state.set_version("1.0.2".to_owned()).set_id("one".to_owned()).set_pid(Some(4711));
+    let listener = filter.listener.as_ref().expect("there is an agent");
+    let connected = listener.connect().expect("the agent is there");
+    let connected = &connected;
+    let state = r#"{"ociVersion":"1.0.2","id":"one","status":"created","pid":4711,"bundle":"/b"}"#;
     let (looked, answered) = channel::<()>();
-    let state = &state;
     let found = thread::scope(|scope| {
         let filter = &filter;
         let thread = scope.spawn(move || {
             under(filter, move |descriptor| {
                 let descriptor = descriptor.expect("there are notifications");
                 let listener = filter.listener.as_ref().expect("there is an agent");
-                listener.send(descriptor.as_fd(), 4711, state).expect("the agent is there");
+                listener
+                    .send(connected, descriptor.as_fd(), 4711, state)
+                    .expect("the agent is there");
                 drop(descriptor);
                 answered.recv().expect("the agent has looked");
                 copied_stdin()
@@ -211,7 +214,7 @@ fn the_agent_gets_the_listener_and_is_told_whose_it_is() {
             "pid": 4711,
             "metadata": "KEY=value",
             "state": {
-                "ociVersion": "1.0.2", "id": "one", "status": "stopped", "pid": 4711, "bundle": "",
+                "ociVersion": "1.0.2", "id": "one", "status": "created", "pid": 4711, "bundle": "/b",
             },
         });
         assert_eq!(told, expected);
@@ -226,7 +229,6 @@ fn the_agent_gets_the_listener_and_is_told_whose_it_is() {
 #[test]
 fn an_agent_that_is_not_there_is_named() {
     let listener = Listener { path: "/nonexistent/agent.sock".into(), metadata: None };
-    let file = memfd_create("listener", MemfdFlags::CLOEXEC).expect("memory is there");
-    let error = listener.send(file.as_fd(), 1, &State::default()).expect_err("nobody is there");
+    let error = listener.connect().expect_err("nobody is there");
     assert!(error.to_string().contains("/nonexistent/agent.sock"), "{error}");
 }
