@@ -11,7 +11,7 @@ use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, AsRawFd as _, BorrowedFd, OwnedFd};
 use std::path::Path;
 
-use rustix::fs::{self, CWD, Mode, OFlags, ResolveFlags};
+use rustix::fs::{self, CWD, FileType, Mode, OFlags, ResolveFlags};
 use rustix::io::Errno;
 use rustix::net::{
     self, AddressFamily, RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendAncillaryBuffer,
@@ -49,8 +49,13 @@ impl Console {
         }
         let flags = OFlags::RDWR | OFlags::NOCTTY | OFlags::CLOEXEC;
         let resolve = ResolveFlags::NO_XDEV | ResolveFlags::NO_SYMLINKS;
-        let master = fs::openat2(&folder, "ptmx", flags, Mode::empty(), resolve)
-            .context(|| "cannot make a terminal: /dev/pts/ptmx".into())?;
+        let master = match fs::openat2(&folder, "ptmx", flags, Mode::empty(), resolve) {
+            // It is for nobody unless it was mounted with a mode.
+            Err(Errno::ACCESS) => {
+                device().context(|| "cannot make a terminal: /dev/ptmx".into())?
+            }
+            master => master.context(|| "cannot make a terminal: /dev/pts/ptmx".into())?,
+        };
         pty::unlockpt(&master).context(what)?;
         let flags = OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC;
         let slave = pty::ioctl_tiocgptpeer(&master, flags).context(what)?;
@@ -98,6 +103,15 @@ impl Console {
         stdio::dup2_stdout(&self.slave).context(what)?;
         stdio::dup2_stderr(&self.slave).context(what)
     }
+}
+
+/// The device /dev/ptmx, which makes a terminal in the folder beside it. Nothing else of that name.
+fn device() -> Result<OwnedFd, Errno> {
+    let flags = OFlags::RDWR | OFlags::NOCTTY | OFlags::CLOEXEC;
+    let master = fs::openat2(CWD, "/dev/ptmx", flags, Mode::empty(), ResolveFlags::NO_SYMLINKS)?;
+    let about = fs::fstat(&master)?;
+    let is_device = FileType::from_raw_mode(about.st_mode) == FileType::CharacterDevice;
+    if is_device && about.st_rdev == fs::makedev(5, 2) { Ok(master) } else { Err(Errno::NOTTY) }
 }
 
 fn winsize(rows: u16, columns: u16) -> Winsize {

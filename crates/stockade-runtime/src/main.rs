@@ -13,8 +13,6 @@ mod home;
 mod hooks;
 mod identity;
 mod init;
-#[cfg(test)]
-mod inside;
 mod launch;
 mod log;
 mod module;
@@ -24,6 +22,8 @@ mod sealed;
 mod seccomp;
 mod state;
 mod sys;
+#[cfg(test)]
+mod tests;
 mod walls;
 
 use std::io::Write;

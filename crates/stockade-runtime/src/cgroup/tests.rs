@@ -42,10 +42,10 @@ fn unique(name: &str) -> String {
 }
 
 /// A folder with files like those of a group.
-struct Pretended(PathBuf);
+pub(super) struct Pretended(PathBuf);
 
 impl Pretended {
-    fn new(files: &[(&str, &str)]) -> Self {
+    pub(super) fn new(files: &[(&str, &str)]) -> Self {
         let path = std::env::temp_dir().join(unique("files"));
         fs::create_dir(&path).expect("a new folder");
         for (file, text) in files {
@@ -54,7 +54,7 @@ impl Pretended {
         Self(path)
     }
 
-    fn dir(&self) -> Dir {
+    pub(super) fn dir(&self) -> Dir {
         Dir::pretend(&self.0)
     }
 

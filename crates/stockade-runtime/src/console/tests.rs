@@ -8,7 +8,7 @@ use rustix::process::{Pid, PidfdFlags, Signal};
 use rustix::termios::LocalModes;
 
 use super::*;
-use crate::inside::{self, UNSHARE, inside, is_inside};
+use crate::tests::{self, UNSHARE, inside, is_inside};
 
 fn size(rows: u64, columns: u64) -> oci_spec::runtime::Box {
     serde_json::from_value(serde_json::json!({"height": rows, "width": columns})).expect("a size")
@@ -65,6 +65,11 @@ fn what_an_image_has_in_the_place_of_terminals_is_not_opened() {
         rustix::mount::mount_bind(&decoy, "/dev/pts/ptmx").expect("it is mounted");
         let failure = Console::open(None).err().expect("it is covered").to_string();
         assert!(failure.contains("/dev/pts/ptmx"), "{failure}");
+        device().expect("this is the kernel's");
+        rustix::mount::mount_bind("/dev/null", "/dev/ptmx").expect("it is mounted");
+        assert_eq!(device().err(), Some(Errno::NOTTY), "it is another device");
+        rustix::mount::mount_bind(&decoy, "/dev/ptmx").expect("it is mounted");
+        assert_eq!(device().err(), Some(Errno::NOTTY), "it is a file");
         let flags = rustix::mount::MountFlags::empty();
         rustix::mount::mount("none", "/dev/pts", "tmpfs", flags, None).expect("it is mounted");
         std::fs::write("/dev/pts/ptmx", "").expect("a file");
@@ -79,7 +84,7 @@ const STDIO: &str = "console::tests::a_terminal_becomes_the_standard_streams_and
 #[test]
 fn a_terminal_becomes_the_standard_streams_and_controls() {
     if !is_inside(STDIO) {
-        let output = inside::run(STDIO, &["env"]);
+        let output = tests::run(STDIO, &["env"]);
         assert!(output.status.success(), "{output:?}");
         return;
     }
@@ -102,13 +107,14 @@ const SHOWN: &str = "console::tests::shown";
 /// What [`Shown`] has run in a process of its own: a line for the shell in the place of a container,
 /// with a terminal or without.
 #[test]
+#[expect(clippy::print_stdout, reason = "the process says to the other one how it went")]
 fn shown() {
     if !is_inside(SHOWN) {
         return;
     }
     let line = std::env::var("STOCKADE_TEST_LINE").expect("a line");
     let mut foreground = Foreground::prepare().expect("signals are caught");
-    let blocked = u64::from_str_radix(&inside::status("SigBlk"), 16).expect("a set");
+    let blocked = u64::from_str_radix(&tests::status("SigBlk"), 16).expect("a set");
     for (signal, expected) in [(1, true), (15, true), (64, true), (11, false), (17, false)] {
         assert_eq!(blocked >> (signal - 1) & 1 == 1, expected, "{signal}");
     }
@@ -121,11 +127,12 @@ fn shown() {
     } else {
         command.stdin(Stdio::null());
     }
-    let child = command.args(["sh", "-c", &line]).spawn().expect("it is executed");
+    let mut child = command.args(["sh", "-c", &line]).spawn().expect("it is executed");
     drop(command);
     let pid = Pid::from_raw(child.id().cast_signed()).expect("a number");
     let process = process::pidfd_open(pid, PidfdFlags::empty()).expect("it runs");
     let status = foreground.wait(process.as_fd()).expect("it ends");
+    child.wait().expect_err("it was reaped");
     println!("STATUS {status}");
 }
 
@@ -145,7 +152,7 @@ impl Shown {
     fn new(line: &str, has_terminal: bool) -> Self {
         let terminal = Console::open(Some(size(24, 80))).expect("there is a devpts");
         let stream = || Stdio::from(terminal.slave.try_clone().expect("a descriptor"));
-        let mut command = inside::command(SHOWN, &ALONE);
+        let mut command = tests::command(SHOWN, &ALONE);
         command.env("STOCKADE_TEST_LINE", line);
         if has_terminal {
             command.env("STOCKADE_TEST_TERMINAL", "1");
@@ -194,6 +201,14 @@ impl Shown {
     }
 }
 
+/// A test that fails leaves nobody behind; what is in the place of the container ends by itself.
+impl Drop for Shown {
+    fn drop(&mut self) {
+        let _ = self.caller.kill();
+        let _ = self.caller.wait();
+    }
+}
+
 #[test]
 fn a_terminal_is_shown_both_ways_and_given_back() {
     let mut shown = Shown::new("stty size; read word; echo got $word; exit 7", true);
@@ -207,7 +222,8 @@ fn a_terminal_is_shown_both_ways_and_given_back() {
 
 #[test]
 fn a_change_of_size_is_passed_on() {
-    let line = "trap 'stty size; exit 5' WINCH; echo ready; while :; do sleep 0.05; done";
+    let line =
+        "trap 'stty size; exit 5' WINCH; echo ready; for i in $(seq 2000); do sleep 0.05; done";
     let mut shown = Shown::new(line, true);
     shown.expect("ready");
     termios::tcsetwinsize(&shown.master, winsize(44, 123)).expect("a terminal");
@@ -220,7 +236,7 @@ fn a_change_of_size_is_passed_on() {
 #[test]
 fn signals_are_passed_on_and_the_one_that_ends_it_is_in_the_status() {
     for has_terminal in [false, true] {
-        let line = "trap 'echo one' USR1; echo ready; while :; do sleep 0.05; done";
+        let line = "trap 'echo one' USR1; echo ready; for i in $(seq 2000); do sleep 0.05; done";
         let mut shown = Shown::new(line, has_terminal);
         shown.expect("ready");
         shown.signal(Signal::USR1);

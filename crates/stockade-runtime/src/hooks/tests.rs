@@ -5,7 +5,7 @@ use std::thread;
 use oci_spec::runtime::HookBuilder;
 
 use super::*;
-use crate::inside::{inside, is_inside};
+use crate::tests::{inside, is_inside};
 
 /// A hook that is a line for the shell.
 fn shell(line: &str) -> Hook {

@@ -1,12 +1,14 @@
+mod places;
+mod settings;
+
 use std::fs;
-use std::path::Path;
 
 use oci_spec::runtime::{Process, Spec};
 use serde_json::{Value, json};
 
 use super::*;
-use crate::inside::{UNSHARE, inside, is_inside, is_root, status};
 use crate::sys;
+use crate::tests::{UNSHARE, inside, is_inside, is_root, skip, status};
 
 /// A process of a configuration: what is said, and what has to be.
 fn process(said: Value) -> Process {
@@ -252,197 +254,6 @@ fn personality_and_processors_are_set() {
     });
 }
 
-const NAMES: &str = "identity::tests::names_and_settings_are_those_of_the_namespaces";
-
-#[test]
-fn names_and_settings_are_those_of_the_namespaces() {
-    let by = [UNSHARE, "--user", "--map-root-user", "--uts", "--ipc", "--net"];
-    inside(NAMES, &by, || {
-        let all = json!([{"type": "uts"}, {"type": "ipc"}, {"type": "network"}]);
-        let said = spec(json!({
-            "hostname": "inside", "domainname": "walls",
-            "linux": {
-                "namespaces": all,
-                "sysctl": {"kernel.msgmax": "4444", "net/ipv4/ip_forward": "1"},
-            },
-        }));
-        names(&said).expect("they are set");
-        check_sysctl(&said).expect("they may be set");
-        sysctl(&said).expect("they are set");
-        let read = |path: &str| fs::read_to_string(path).expect("a procfs").trim().to_owned();
-        assert_eq!(read("/proc/sys/kernel/hostname"), "inside");
-        assert_eq!(read("/proc/sys/kernel/domainname"), "walls");
-        assert_eq!(read("/proc/sys/kernel/msgmax"), "4444");
-        assert_eq!(read("/proc/sys/net/ipv4/ip_forward"), "1");
-        let absent = json!({"namespaces": all, "sysctl": {"net.no.such": "1"}});
-        let failure = sysctl(&spec(json!({"linux": absent}))).expect_err("there is none");
-        assert!(failure.to_string().contains("not on this kernel"), "{failure}");
-        // A namespace that is the host's, though it is joined by its path.
-        let ours = json!([{"type": "network", "path": "/proc/self/ns/net"}]);
-        let said = json!({"namespaces": ours, "sysctl": {"net.ipv4.ip_forward": "1"}});
-        let failure = check_sysctl(&spec(json!({"linux": said}))).expect_err("it is the host's");
-        assert!(failure.to_string().contains("host network namespace"), "{failure}");
-    });
-}
-
-#[test]
-fn settings_of_the_host_are_refused() {
-    let all = json!([{"type": "uts"}, {"type": "ipc"}, {"type": "network"}]);
-    for (namespaces, name, words) in [
-        (&all, "kernel.core_pattern", "not in a separate kernel namespace"),
-        (&all, "kernel/core_pattern", "not in a separate kernel namespace"),
-        (&all, "fs.file-max", "not in a separate kernel namespace"),
-        (&all, "kernel.hostname", "conflicts with the OCI"),
-        (&all, "net/../kernel/core_pattern", "no name of a setting"),
-        (&all, "net.ipv4/../../kernel.core_pattern", "no name of a setting"),
-        (&json!([]), "net.ipv4.ip_forward", "not allowed in the host network namespace"),
-        (&json!([]), "kernel.shmmax", "not allowed in the host ipc namespace"),
-        (&json!([]), "fs.mqueue.msg_max", "not allowed in the host ipc namespace"),
-    ] {
-        let said = json!({"namespaces": namespaces, "sysctl": {name: "1"}});
-        let said = spec(json!({"linux": said}));
-        for failure in [check_sysctl(&said), sysctl(&said)] {
-            let failure = failure.expect_err("it is the host's").to_string();
-            assert!(failure.contains(words), "{name}: {failure}");
-        }
-    }
-    let failure = names(&spec(json!({"hostname": "x", "linux": {"namespaces": []}})));
-    let failure = failure.expect_err("it is the host's").to_string();
-    assert!(failure.contains("unable to set hostname"), "{failure}");
-}
-
-const COVERED: &str = "identity::tests::a_file_that_was_mounted_over_is_not_written";
-
-#[test]
-fn a_file_that_was_mounted_over_is_not_written() {
-    let by = [
-        UNSHARE,
-        "--user",
-        "--map-root-user",
-        "--mount",
-        "--net",
-        "--pid",
-        "--fork",
-        "--mount-proc",
-    ];
-    inside(COVERED, &by, || {
-        let folder = std::env::temp_dir().join(format!("stockade-proc-{}", std::process::id()));
-        fs::create_dir_all(&folder).expect("a folder");
-        let decoy = folder.join("decoy");
-        fs::write(&decoy, "untouched").expect("a file");
-        let cover = |what: &Path, place: &str| {
-            rustix::mount::mount_bind(what, place).expect("it is mounted");
-        };
-        let netspec = json!({
-            "namespaces": [{"type": "network"}], "sysctl": {"net.ipv4.ip_forward": "1"},
-        });
-        let netspec = spec(json!({"linux": netspec}));
-        sysctl(&netspec).expect("it can be set to begin with");
-        cover(&decoy, "/proc/sys/net/ipv4/ip_forward");
-        let failure = sysctl(&netspec).expect_err("it is covered");
-        assert!(failure.to_string().contains("error setting sysctl"), "{failure}");
-        // In the place of all of it, something that looks like it, even by the number of its root:
-        // another procfs is made.
-        let none = rustix::mount::MountFlags::empty();
-        rustix::mount::mount("none", "/proc", "tmpfs", none, None).expect("it is mounted");
-        fs::create_dir_all("/proc/sys/net/ipv4").expect("a folder");
-        let fake = Path::new("/proc/sys/net/ipv4/ip_forward");
-        fs::write(fake, "untouched").expect("a file");
-        sysctl(&netspec).expect("it is set in the kernel");
-        let read = |path: &Path| fs::read_to_string(path).expect("the file");
-        assert_eq!(read(fake), "untouched");
-        assert_eq!(read(&decoy), "untouched");
-        rustix::mount::unmount("/proc", rustix::mount::UnmountFlags::DETACH).expect("undone");
-        fs::remove_dir_all(&folder).expect("what this test made");
-    });
-}
-
-const OUTSIDE: &str = "identity::tests::a_working_directory_outside_of_the_root_is_refused";
-
-#[test]
-fn a_working_directory_outside_of_the_root_is_refused() {
-    inside(OUTSIDE, &[UNSHARE, "--user", "--map-root-user", "--mount"], || {
-        let folder = std::env::temp_dir().join(format!("stockade-place-{}", std::process::id()));
-        fs::create_dir_all(folder.join("proc")).expect("a folder");
-        let host = fs::File::open("/").expect("the root");
-        let path = format!("/proc/self/fd/{}", std::os::fd::AsRawFd::as_raw_fd(&host));
-        rustix::mount::mount_bind_recursive("/proc", folder.join("proc")).expect("a procfs");
-        process::chroot(&folder).expect("another root");
-        settle(Path::new("/")).expect("this is inside");
-        make_place(Path::new("/made/for/it")).expect("it is made");
-        make_place(Path::new("/made/for/it")).expect("it is there");
-        settle(Path::new("/made/for/it")).expect("this is inside");
-        let failure = settle(Path::new(&path)).expect_err("this is not");
-        assert!(failure.to_string().contains("container breakout"), "{failure}");
-        let said = process(json!({"cwd": path}));
-        let failure = Identity::new(&said, Walls::Config).expect("it may be").take();
-        let failure = failure.expect_err("nor is it here").to_string();
-        assert!(failure.contains("container breakout"), "{failure}");
-        let failure = settle(Path::new("/absent")).expect_err("it is nowhere").to_string();
-        assert!(failure.contains("chdir to cwd (\"/absent\")"), "{failure}");
-        process::fchdir(&host).expect("back");
-        process::chroot(".").expect("back");
-        rustix::mount::unmount(folder.join("proc"), rustix::mount::UnmountFlags::DETACH)
-            .expect("undone");
-        fs::remove_dir_all(&folder).expect("what this test made");
-    });
-}
-
-const PLACE: &str =
-    "identity::tests::a_working_directory_that_only_root_or_only_the_user_may_enter";
-
-#[test]
-fn a_working_directory_that_only_root_or_only_the_user_may_enter() {
-    if !is_root(PLACE) {
-        return;
-    }
-    inside(PLACE, &["env"], || {
-        let folder = std::env::temp_dir().join(format!("stockade-own-{}", std::process::id()));
-        fs::create_dir_all(&folder).expect("a folder");
-        let mode = Mode::from_raw_mode(0o700);
-        rustix::fs::chmod(&folder, mode).expect("root's alone");
-        take(json!({"cwd": folder, "user": {"uid": 1234, "gid": 1234}}), Walls::Config);
-        let here = process::getcwd(Vec::new()).expect("it is known");
-        assert_eq!(here.to_str(), Ok(folder.to_str().expect("text")));
-        settle(&folder).expect_err("the user alone could not");
-    });
-    if is_inside(PLACE) {
-        return;
-    }
-    let ours = |path: fs::DirEntry| {
-        let name = path.file_name();
-        name.to_str().is_some_and(|name| name.starts_with("stockade-own-")).then(|| path.path())
-    };
-    for left in fs::read_dir(std::env::temp_dir()).expect("a folder").flatten().filter_map(ours) {
-        fs::remove_dir(left).expect("what this test made");
-    }
-}
-
-const CLOSED: &str = "identity::tests::descriptors_are_closed_but_for_those_to_be_kept";
-
-#[test]
-fn descriptors_are_closed_but_for_those_to_be_kept() {
-    inside(CLOSED, &["env"], || {
-        let null = fs::File::open("/dev/null").expect("a device");
-        let held: Vec<_> = (3..=40)
-            .map(|number| rustix::io::fcntl_dupfd_cloexec(&null, number).expect("a descriptor"))
-            .collect();
-        let flags = |number: i32| {
-            let flags = fs::read_to_string(format!("/proc/self/fdinfo/{number}")).ok()?;
-            let flags =
-                flags.lines().find_map(|line| line.strip_prefix("flags:"))?.trim().to_owned();
-            i32::from_str_radix(&flags, 8).ok().map(|flags| flags & libc::O_CLOEXEC != 0)
-        };
-        for one in &held {
-            rustix::io::fcntl_setfd(one, rustix::io::FdFlags::empty()).expect("it is open");
-        }
-        assert_eq!(flags(7), Some(false), "to begin with it is kept");
-        close_descriptors(2).expect("they are marked");
-        assert_eq!([4, 5, 40].map(flags), [Some(false), Some(true), Some(true)]);
-        assert_eq!(flags(1), Some(false));
-    });
-}
-
 const LABELS: &str = "identity::tests::labels_without_their_module_are_an_error";
 
 #[test]
@@ -450,7 +261,7 @@ fn labels_without_their_module_are_an_error() {
     labels(&process(json!({"apparmorProfile": "", "selinuxLabel": ""}))).expect("none is said");
     let modules = fs::read_to_string("/sys/kernel/security/lsm").unwrap_or_default();
     if modules.contains("apparmor") || modules.contains("selinux") {
-        println!("SKIP: {LABELS}: there is a module");
+        skip(LABELS, "there is a module");
         return;
     }
     for (field, words) in [
@@ -469,7 +280,7 @@ fn the_session_keyring_is_another_one() {
     inside(KEYRING, &["env"], || {
         keyring("identity-test").expect("it is joined, or there are none");
         let Ok(keys) = fs::read_to_string("/proc/keys") else {
-            println!("SKIP: {KEYRING}: the kernel has no keys to look at");
+            skip(KEYRING, "the kernel has no keys to look at");
             return;
         };
         let ours = keys.lines().find(|line| line.contains("_ses.identity-test"));

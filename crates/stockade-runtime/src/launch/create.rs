@@ -65,8 +65,8 @@ pub(crate) fn create(
     let mut state = state(spec, &request, cgroup.clone())?;
     entry.save(&state, lock)?;
     let gate = Gate::make(entry.dir())?;
-    let group = Undo(Some(cgroup.clone()));
     cgroup.create(linux.resources().as_ref())?;
+    let group = Undo(Some(cgroup.clone()));
     state.cgroup = cgroup.clone();
 
     let cgroup_mounts = cgroup.mounts();

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::process::Command;
 
 use super::*;
-use crate::inside::{UNSHARE, inside, is_inside, is_root};
+use crate::tests::{UNSHARE, inside, is_inside, is_root};
 
 /// Tries to write to this program, which is being executed besides.
 fn attempt() {

@@ -3,6 +3,7 @@ use serde_json::{Value, json};
 use super::v1::{entry, expand};
 use super::v2::{blocks, cpu, parse_pressure, together};
 use super::*;
+use crate::cgroup::tests::Pretended;
 
 #[test]
 fn an_empty_container_looks_as_with_runc() {
@@ -44,6 +45,30 @@ fn lists_and_tables_of_version_1_are_read() {
     assert_eq!((line.major, line.minor, line.op.as_str(), line.value), (8, 16, "Sync", 4096));
     assert_eq!(entry("8:16 77").map(|line| (line.op, line.value)), Some((String::new(), 77)));
     assert_eq!(entry("Total 4096"), None);
+}
+
+#[test]
+fn files_of_version_1_are_read_with_times_in_nanoseconds() {
+    let group = Pretended::new(&[
+        ("cpuacct.stat", "user 5\nsystem 7\n"),
+        ("cpuacct.usage", "123456\n"),
+        ("cpuacct.usage_all", "cpu user system\n0 1 2\n1 3 4\n"),
+        ("cpu.stat", "nr_periods 3\nnr_throttled 2\nthrottled_time 9\n"),
+        ("pids.current", "4\n"),
+        ("pids.max", "max\n"),
+        ("blkio.throttle.io_serviced_recursive", "8:0 Read 1\n8:0 Total 1\nTotal 1\n"),
+        ("blkio.throttle.io_service_bytes_recursive", "8:0 Read 512\nTotal 512\n"),
+    ]);
+    let names = ["cpu", "cpuacct", "pids", "blkio"].map(str::to_owned);
+    let mut stats = Stats::default();
+    v1::read(&names, &group.dir(), &mut stats).expect("all can be read");
+    let usage = &stats.cpu.usage;
+    assert_eq!((usage.user, usage.kernel, usage.total), (50_000_000, 70_000_000, 123_456));
+    assert_eq!((&usage.percpu_user[..], &usage.percpu_kernel[..]), (&[1, 3][..], &[2, 4][..]));
+    assert_eq!((stats.cpu.throttling.periods, stats.cpu.throttling.throttled_time), (3, 9));
+    assert_eq!((stats.pids.current, stats.pids.limit), (4, 0));
+    assert_eq!(stats.blkio.io_serviced_recursive.len(), 2);
+    assert_eq!(stats.blkio.io_service_bytes_recursive[0].value, 512);
 }
 
 #[test]

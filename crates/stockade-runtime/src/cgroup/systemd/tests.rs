@@ -131,7 +131,7 @@ fn a_unit_is_started_with_its_process_and_limits() {
     let manager = Manager::new("");
     let resources = serde_json::from_value(json!({
         "memory": { "limit": 1_048_576, "swap": 2_097_152 },
-        "cpu": { "shares": 1024, "quota": 15_000, "period": 100_000, "cpus": "0-1" },
+        "cpu": { "shares": 1024, "quota": 15_001, "period": 100_000, "cpus": "0-1" },
         "pids": { "limit": -1 },
     }))
     .expect("a document of the specification");
@@ -144,7 +144,7 @@ fn a_unit_is_started_with_its_process_and_limits() {
          Delegate|b|true|MemoryAccounting|b|true|CPUAccounting|b|true|IOAccounting|b|true|\
          TasksAccounting|b|true|DefaultDependencies|b|false|MemoryMax|t|1048576|\
          MemorySwapMax|t|1048576|CPUWeight|t|100|CPUQuotaPeriodUSec|t|100000|\
-         CPUQuotaPerSecUSec|t|150000|AllowedCPUs|ay|1|3|TasksMax|t|{}|0|",
+         CPUQuotaPerSecUSec|t|160000|AllowedCPUs|ay|1|3|TasksMax|t|{}|0|",
         u64::MAX
     );
     assert_eq!(log, [expected]);

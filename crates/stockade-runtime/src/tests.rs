@@ -30,6 +30,7 @@ pub(crate) fn run(test: &str, by: &[&str]) -> Output {
 
 /// Does the body in a process of its own, and fails where it fails. The last line that it prints is
 /// there to say that it was not skipped.
+#[expect(clippy::print_stdout, reason = "the process says to the other one how it went")]
 pub(crate) fn inside(test: &str, by: &[&str], body: impl FnOnce()) {
     if is_inside(test) {
         body();
@@ -39,8 +40,8 @@ pub(crate) fn inside(test: &str, by: &[&str], body: impl FnOnce()) {
     let output = run(test, by);
     let said = String::from_utf8_lossy(&output.stdout);
     let errors = String::from_utf8_lossy(&output.stderr);
-    if let Some(skip) = said.lines().find(|line| line.starts_with("SKIP: ")) {
-        println!("{skip}");
+    if let Some(line) = said.lines().find(|line| line.starts_with("SKIP: ")) {
+        println!("{line}");
         return;
     }
     assert!(
@@ -50,11 +51,17 @@ pub(crate) fn inside(test: &str, by: &[&str], body: impl FnOnce()) {
     );
 }
 
+/// Says that a test could not be made here.
+#[expect(clippy::print_stdout, reason = "the test runner counts what was skipped by its line")]
+pub(crate) fn skip(test: &str, reason: &str) {
+    println!("SKIP: {test}: {reason}");
+}
+
 /// Where a test needs root and has it not, says so.
 pub(crate) fn is_root(test: &str) -> bool {
     let is_root = rustix::process::geteuid().is_root();
     if !is_root {
-        println!("SKIP: {test}: needs root");
+        skip(test, "needs root");
     }
     is_root
 }
