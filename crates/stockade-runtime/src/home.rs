@@ -205,39 +205,44 @@ impl Entry {
     /// Waits until nobody else changes the container. Only one lock of an entry may be had at a time:
     /// the end of a second one would end both.
     pub(crate) fn lock(&self) -> Outcome<Lock> {
+        let file = self.lock_file()?;
         let end = Instant::now() + PATIENCE;
         let mut pause = Duration::from_millis(1);
-        loop {
-            if let Some(lock) = self.try_lock()? {
-                return Ok(lock);
-            }
+        while !self.is_locked(&file)? {
             if Instant::now() >= end {
                 return Err(Failure::new("container is being changed by another command"));
             }
             std::thread::sleep(pause);
             pause = (pause * 2).min(Duration::from_millis(50));
         }
+        Ok(Lock { _file: file })
     }
 
     /// The lock, unless somebody has it.
     pub(crate) fn try_lock(&self) -> Outcome<Option<Lock>> {
+        let file = self.lock_file()?;
+        Ok(self.is_locked(&file)?.then_some(Lock { _file: file }))
+    }
+
+    fn lock_file(&self) -> Outcome<OwnedFd> {
         let flags = OFlags::RDWR | OFlags::CREATE | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-        let file = match rustix::fs::openat(&self.dir, LOCK, flags, Mode::from(0o600)) {
-            Ok(file) => file,
-            Err(Errno::NOENT) => return Err(Failure::new(NOT_THERE)),
-            Err(errno) => return Err(errno).context(|| self.named(LOCK)),
-        };
-        match rustix::fs::fcntl_lock(&file, FlockOperation::NonBlockingLockExclusive) {
+        match rustix::fs::openat(&self.dir, LOCK, flags, Mode::from(0o600)) {
+            Ok(file) => Ok(file),
+            Err(Errno::NOENT) => Err(Failure::new(NOT_THERE)),
+            Err(errno) => Err(errno).context(|| self.named(LOCK)),
+        }
+    }
+
+    /// Takes the lock if nobody has it, and says whether it was taken.
+    fn is_locked(&self, file: &OwnedFd) -> Outcome<bool> {
+        match rustix::fs::fcntl_lock(file, FlockOperation::NonBlockingLockExclusive) {
             Ok(()) => {}
-            Err(Errno::AGAIN | Errno::ACCESS) => return Ok(None),
+            Err(Errno::AGAIN | Errno::ACCESS) => return Ok(false),
             Err(errno) => return Err(errno).context(|| self.named(LOCK)),
         }
-        // Whoever had it may have deleted the container.
-        let links = rustix::fs::fstat(&file).context(|| self.named(LOCK))?.st_nlink;
-        if links == 0 {
-            return Err(Failure::new(NOT_THERE));
-        }
-        Ok(Some(Lock { _file: file }))
+        // Whoever had it before may have deleted the container.
+        let links = rustix::fs::fstat(file).context(|| self.named(LOCK))?.st_nlink;
+        if links == 0 { Err(Failure::new(NOT_THERE)) } else { Ok(true) }
     }
 
     /// The state; nothing if none was written.
