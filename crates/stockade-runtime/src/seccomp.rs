@@ -4,6 +4,7 @@
 mod tests;
 
 use std::io::{IoSlice, Write};
+use std::net::Shutdown;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
@@ -74,7 +75,7 @@ fn listener(seccomp: &LinuxSeccomp) -> Outcome<Listener> {
 
 /// The calls by which a container's init hands the listener over, while the filter is there already and
 /// nobody listens yet.
-const HANDS_OVER: [&str; 2] = ["write", "sendmsg"];
+const HANDS_OVER: [&str; 3] = ["write", "sendmsg", "shutdown"];
 
 fn rule(rule: &oci_spec::runtime::LinuxSyscall) -> Outcome<Rule> {
     let names = rule.names();
@@ -178,7 +179,9 @@ impl Listener {
         let first = [IoSlice::new(&message)];
         let sent = sendmsg(agent.as_fd(), &first, &mut ancillary, SendFlags::NOSIGNAL);
         let sent = sent.context(|| self.what())?;
-        agent.write_all(&message[sent..]).context(|| self.what())
+        agent.write_all(&message[sent..]).context(|| self.what())?;
+        // An agent may read to the end before it answers.
+        agent.shutdown(Shutdown::Write).context(|| self.what())
     }
 
     fn what(&self) -> String {
