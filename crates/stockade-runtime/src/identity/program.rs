@@ -93,7 +93,8 @@ pub(crate) fn find_executable(name: &str, env: &[String], cwd: &Path) -> Outcome
             Ok(()) => Ok(path),
             Err(Errno::NOENT) => Err(failed(&format!("stat {name}: no such file or directory"))),
             Err(Errno::NOTDIR) => Err(failed(&format!("stat {name}: not a directory"))),
-            Err(Errno::ISDIR) => Err(failed("is a directory")),
+            // Engines look for the latter, as execve(2) has it.
+            Err(Errno::ISDIR) => Err(failed("is a directory: permission denied")),
             Err(Errno::ACCESS | Errno::PERM) => Err(failed("permission denied")),
             Err(error) => Err(failed(&error.to_string())),
         };

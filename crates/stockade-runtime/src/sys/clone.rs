@@ -12,6 +12,9 @@ pub(crate) enum Side {
     Child,
 }
 
+/// As `linux/sched.h` has it: the constant of the libc crate is too narrow, and so is 0.
+const CLONE_INTO_CGROUP: u64 = 0x2_0000_0000;
+
 /// Makes a copy of this process, with `flags` of `CLONE_NEW*` and `CLONE_PARENT`, as a member of `group`
 /// of the unified hierarchy if there is one.
 ///
@@ -22,7 +25,7 @@ pub(crate) fn clone(flags: u64, group: Option<BorrowedFd<'_>>) -> io::Result<Sid
     let mut descriptor: libc::c_int = -1;
     // A child that is its parent's sibling ends with what its parent's parent waits for.
     let signal = if flags & libc::CLONE_PARENT as u64 != 0 { 0 } else { libc::SIGCHLD as u64 };
-    let group_flag = if group.is_some() { libc::CLONE_INTO_CGROUP as u64 } else { 0 };
+    let group_flag = if group.is_some() { CLONE_INTO_CGROUP } else { 0 };
     let mut args = Arguments {
         flags: flags | libc::CLONE_PIDFD as u64 | group_flag,
         pidfd: (&raw mut descriptor).addr() as u64,
