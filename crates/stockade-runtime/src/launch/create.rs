@@ -67,7 +67,9 @@ pub(crate) fn create(
     let gate = Gate::make(entry.dir())?;
     cgroup.create(linux.resources().as_ref())?;
     let group = Undo(Some(cgroup.clone()));
+    // From here on there are groups that may be cleared of whatever is in them.
     state.cgroup = cgroup.clone();
+    entry.save(&state, lock)?;
 
     let cgroup_mounts = cgroup.mounts();
     let situation = Situation {
@@ -102,16 +104,16 @@ pub(crate) fn create(
 
     let (ours, theirs) = Channel::pair()?;
     let doors = cgroup.doors()?;
-    let child = if namespaces.need_a_step() {
+    let (child, ours) = if namespaces.need_a_step() {
         let (flags, join) = (namespaces.flags(), || namespaces.join());
         let pass = || doors.as_ref().map_or(Ok(()), |doors| doors.pass(false));
         let rest = |channel| init.run(channel, true, pass);
-        Process::clone_in_two_steps(flags, &ours, theirs, join, rest)?
+        Process::clone_in_two_steps(flags, ours, theirs, join, rest)?
     } else {
         let birthplace = doors.as_ref().and_then(Doors::birthplace);
         let pass = || doors.as_ref().map_or(Ok(()), |doors| doors.pass(birthplace.is_some()));
         let rest = || init.run(theirs, false, pass);
-        Process::clone_directly(namespaces.flags(), birthplace, rest)?
+        Process::clone_directly(namespaces.flags(), birthplace, ours, rest)?
     };
     state.init = Some(state::Init::of(child.pid)?);
     entry.save(&state, lock)?;

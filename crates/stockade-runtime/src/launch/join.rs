@@ -77,17 +77,17 @@ pub(crate) fn exec(target: &Target, state: &State, program: &Program<'_>) -> Out
     // On version 2 the group takes no process any more once the container has divided it.
     let doors = cgroup.doors()?.filter(|doors| !doors.are_one());
     let pass = || doors.as_ref().map_or(Ok(()), |doors| doors.pass(false));
-    let child = if target.has_users() {
+    let (child, ours) = if target.has_users() {
         // Whoever is not above a user namespace cannot join what it owns from outside.
         let join = || pass().and_then(|()| early(program));
         let join = || join().and_then(|()| target.join(ThreadNameSpaceType::all()));
         let rest = |channel: Channel| run(program, state, channel, become_root);
-        Process::clone_in_two_steps(0, &ours, theirs, join, rest)?
+        Process::clone_in_two_steps(0, ours, theirs, join, rest)?
     } else {
         target.join(ThreadNameSpaceType::PROCESS_ID)?;
         let inside = ThreadNameSpaceType::all() - ThreadNameSpaceType::PROCESS_ID;
         let join = || pass().and_then(|()| early(program)).and_then(|()| target.join(inside));
-        Process::clone_directly(0, None, || run(program, state, theirs, join))?
+        Process::clone_directly(0, None, ours, || run(program, state, theirs, join))?
     };
     if doors.is_none() {
         cgroup.enter_beside(child.pid, state.init.as_ref().map(|init| init.pid))?;

@@ -20,15 +20,20 @@ pub(crate) struct Process {
 
 impl Process {
     /// Clones this process into new namespaces and has the copy do `rest`, which only comes back with a
-    /// failure that was already told.
+    /// failure that was already told. `ours` is this process's end of the channel, which the copy has not:
+    /// so it hears of it when this one is killed.
     pub(crate) fn clone_directly(
         flags: u64,
         group: Option<BorrowedFd<'_>>,
+        ours: Channel,
         rest: impl FnOnce() -> Failure,
-    ) -> Outcome<Self> {
+    ) -> Outcome<(Self, Channel)> {
         match clone(flags, group).context(|| "cloning a process".into())? {
-            Side::Parent { pid, pidfd } => Ok(Self { pid, pidfd: Some(pidfd) }),
-            Side::Child => leave(rest),
+            Side::Parent { pid, pidfd } => Ok((Self { pid, pidfd: Some(pidfd) }, ours)),
+            Side::Child => {
+                drop(ours);
+                leave(rest)
+            }
         }
     }
 
@@ -36,12 +41,12 @@ impl Process {
     /// returns. `theirs` is the end of the channel that is the copy's.
     pub(crate) fn clone_in_two_steps(
         flags: u64,
-        ours: &Channel,
+        ours: Channel,
         theirs: Channel,
         join: impl FnOnce() -> Outcome<()>,
         rest: impl FnOnce(Channel) -> Failure,
-    ) -> Outcome<Self> {
-        let step = Self::clone_directly(0, None, move || {
+    ) -> Outcome<(Self, Channel)> {
+        let (step, ours) = Self::clone_directly(0, None, ours, move || {
             // Its parent is this one's, which waits for it.
             let cloned = join().and_then(|()| {
                 clone(flags | libc::CLONE_PARENT as u64, None)
@@ -65,7 +70,7 @@ impl Process {
         let id = Pid::from_raw(pid).ok_or_else(|| Failure::new("the container has no process"))?;
         // It is a child that nobody has waited for, so the number is still its own.
         let pidfd = pidfd_open(id, PidfdFlags::empty()).context(|| format!("opening {pid}"))?;
-        Ok(Self { pid, pidfd: Some(pidfd) })
+        Ok((Self { pid, pidfd: Some(pidfd) }, ours))
     }
 
     /// What it is followed by.
