@@ -55,8 +55,8 @@ pub(crate) struct Globals {
     /// Whether to go without the control groups that may not be made: true, false or auto
     #[arg(long, value_enum, value_name = "CHOICE", default_value_t, hide_possible_values = true)]
     pub(crate) rootless: Rootless,
-    /// What holds a container: `config`, what its config.json says and Stockade's filter of system
-    /// calls; `full`, for code that is not trusted, no privileges at all besides
+    /// What holds a container: `config`, what its config.json says; `full`, for code that is not
+    /// trusted, no privileges and Stockade's filter of system calls besides
     #[arg(long, value_enum, value_name = "WALLS", default_value_t, hide_possible_values = true)]
     pub(crate) walls: Walls,
     /// Taken from older engines, and not used

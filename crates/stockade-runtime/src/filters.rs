@@ -6,7 +6,6 @@ use std::os::unix::net::UnixStream;
 use oci_spec::runtime::LinuxSeccomp;
 
 use crate::failure::Outcome;
-use crate::identity::Identity;
 use crate::seccomp::{self, Filter};
 use crate::state::{State, Status};
 use crate::sys;
@@ -22,14 +21,9 @@ pub(crate) struct Filters {
 }
 
 impl Filters {
-    /// Stockade's own filter keeps from a program what only administrators of a system use: so one that
-    /// is to be such an administrator is not under it, unless there are to be all walls.
-    pub(crate) fn new(
-        seccomp: Option<&LinuxSeccomp>,
-        identity: &Identity,
-        walls: Walls,
-    ) -> Outcome<Self> {
-        let stacked = walls == Walls::Full || !identity.administers();
+    /// Stockade's own filter refuses what ordinary images do, such as making a file set-user-id or asking
+    /// for the addresses of an interface: so it is for those that are to have all walls.
+    pub(crate) fn new(seccomp: Option<&LinuxSeccomp>, walls: Walls) -> Outcome<Self> {
         let config = |seccomp| {
             let filter = seccomp::compile(seccomp)?;
             // The agent's socket is the host's, and has to be connected to from there.
@@ -37,7 +31,7 @@ impl Filters {
             Ok::<_, crate::failure::Failure>((filter, agent))
         };
         Ok(Self {
-            walls: stacked.then(seccomp::walls),
+            walls: (walls == Walls::Full).then(seccomp::walls),
             config: seccomp.map(config).transpose()?,
         })
     }

@@ -85,11 +85,6 @@ impl Identity {
         self.no_new_privileges
     }
 
-    /// Whether the program has CAP_SYS_ADMIN.
-    pub(crate) fn administers(&self) -> bool {
-        self.capabilities.administers()
-    }
-
     /// The limits of the process itself: out-of-memory score, scheduling, disk priority and, last,
     /// resource limits. While it has every right still, and with few descriptors left to open: a low
     /// RLIMIT_NOFILE holds from here on.

@@ -8,11 +8,10 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, ValueEnum)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum Walls {
-    /// What config.json says, and Stockade's filter of system calls above the config's own, unless the
-    /// container has CAP_SYS_ADMIN.
+    /// What config.json says, as other runtimes do it.
     #[default]
     Config,
-    /// For code that is not trusted: besides, no capability in any set, no_new_privs, the filter always,
-    /// and Stockade's own masked paths.
+    /// For code that is not trusted: besides, no capability in any set, no_new_privs, and Stockade's filter
+    /// of system calls above the config's own.
     Full,
 }

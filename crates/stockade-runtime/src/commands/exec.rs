@@ -59,7 +59,7 @@ pub(super) fn exec(caller: &Caller, args: &ExecArgs) -> Outcome<u8> {
     let identity = Identity::new(&process, state.walls)?;
     let program = Program {
         process: &process,
-        filters: Filters::new(seccomp, &identity, state.walls)?,
+        filters: Filters::new(seccomp, state.walls)?,
         identity,
         console,
         keyring: Some(&state.id),

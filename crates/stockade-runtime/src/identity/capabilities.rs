@@ -36,10 +36,6 @@ impl Capabilities {
         })
     }
 
-    pub(super) fn administers(&self) -> bool {
-        (self.permitted | self.bounding).contains(CapabilitySet::SYS_ADMIN)
-    }
-
     /// Drops from the bounding set what is not listed. Gives those that this kernel knows.
     pub(super) fn bound(&self) -> Outcome<CapabilitySet> {
         for number in 0..u64::BITS {

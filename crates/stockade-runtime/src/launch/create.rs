@@ -59,7 +59,7 @@ pub(crate) fn create(
     // The command that runs a module needs no rights.
     let walls = if module.is_some() { Walls::Full } else { request.walls };
     let identity = Identity::new(process, walls)?;
-    let filters = Filters::new(linux.seccomp().as_ref(), &identity, walls)?;
+    let filters = Filters::new(linux.seccomp().as_ref(), walls)?;
 
     let mut cgroup = Cgroup::plan(spec, request.id, request.systemd, request.rootless)?;
     let mut state = state(spec, &request, cgroup.clone())?;
