@@ -8,7 +8,7 @@ use std::os::fd::BorrowedFd;
 
 use oci_spec::runtime::{LinuxNamespaceType, Spec};
 use rustix::process::{DumpableBehavior, Gid, Uid, set_dumpable_behavior, setsid};
-use rustix::thread::{UnshareFlags, set_thread_groups, set_thread_res_gid, set_thread_res_uid, unshare};
+use rustix::thread::{set_thread_groups, set_thread_res_gid, set_thread_res_uid};
 
 use crate::failure::{Context, Failure, Outcome};
 use crate::gate::Gate;
@@ -85,7 +85,7 @@ impl Init<'_> {
             become_root()?;
         }
         if self.namespaces.makes(LinuxNamespaceType::Cgroup) {
-            unshare(UnshareFlags::NEWCGROUP).context(|| "making a cgroup namespace".into())?;
+            sys::clone::new_cgroup_namespace().context(|| "making a cgroup namespace".into())?;
         }
         if self.namespaces.joins(LinuxNamespaceType::Pid) {
             // Whoever is there already must not look into this copy of the runtime.

@@ -29,9 +29,9 @@ fn one_rule(action: &str, names: &[&str]) -> Value {
     })
 }
 
-#[test]
-fn a_config_means_the_rules_that_it_spells() {
-    let config = json!({
+/// A config with every action and every operator.
+fn of_every_kind() -> Value {
+    json!({
         "defaultAction": "SCMP_ACT_ERRNO",
         "defaultErrnoRet": 95,
         "architectures": ["SCMP_ARCH_X86_64", "SCMP_ARCH_X32", "SCMP_ARCH_MIPS64"],
@@ -67,7 +67,11 @@ fn a_config_means_the_rules_that_it_spells() {
                 ],
             },
         ],
-    });
+    })
+}
+
+#[test]
+fn a_config_means_the_rules_that_it_spells() {
     let on = |argument, comparison| Condition { argument, comparison };
     let ordered = vec![
         on(0, Comparison::NotEqual(1)),
@@ -102,7 +106,7 @@ fn a_config_means_the_rules_that_it_spells() {
     });
     let expected = Ruleset { default: Action::Errno(95), rules: rules.into() };
     let expected = expected.compile().expect("it compiles");
-    assert_eq!(&*filter(config).bytes, expected);
+    assert_eq!(&*filter(of_every_kind()).bytes, expected);
 }
 
 #[test]

@@ -83,6 +83,15 @@ struct Arguments {
     cgroup: u64,
 }
 
+/// Makes the control groups that this process is in the root of those that it sees.
+pub(crate) fn new_cgroup_namespace() -> io::Result<()> {
+    // SAFETY: unshare(2) takes flags, and this one leaves memory and descriptors as they are.
+    match unsafe { libc::unshare(libc::CLONE_NEWCGROUP) } {
+        0 => Ok(()),
+        _ => Err(io::Error::last_os_error()),
+    }
+}
+
 /// Ends this process as it is: what is registered to run at the end is its parent's.
 pub(crate) fn end(status: i32) -> ! {
     // SAFETY: _exit(2) takes any number and does not come back.

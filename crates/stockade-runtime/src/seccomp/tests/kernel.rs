@@ -190,9 +190,10 @@ fn the_agent_gets_the_listener_and_is_told_whose_it_is() {
     let connected = listener.connect().expect("the agent is there");
     let connected = &connected;
     let state = r#"{"ociVersion":"1.0.2","id":"one","status":"created","pid":4711,"bundle":"/b"}"#;
-    let (looked, answered) = channel::<()>();
     let found = thread::scope(|scope| {
         let filter = &filter;
+        // Here, so that a thread that panics ends what the other one waits for.
+        let [(sent, arrived), (looked, answered)] = [channel::<()>(), channel::<()>()];
         let thread = scope.spawn(move || {
             under(filter, move |descriptor| {
                 let descriptor = descriptor.expect("there are notifications");
@@ -201,10 +202,12 @@ fn the_agent_gets_the_listener_and_is_told_whose_it_is() {
                     .send(connected, descriptor.as_fd(), 4711, state)
                     .expect("the agent is there");
                 drop(descriptor);
+                sent.send(()).expect("the agent waits");
                 answered.recv().expect("the agent has looked");
                 copied_stdin()
             })
         });
+        arrived.recv().expect("it is sent");
         let (descriptor, told) = agent.receive();
         let kind = fs::read_link(format!("/proc/self/fd/{}", descriptor.as_raw_fd()));
         assert_eq!(kind.expect("it is open").to_str(), Some("anon_inode:seccomp notify"));
