@@ -59,7 +59,7 @@ pub enum RulesetError {
     /// A condition is about an argument that no call has.
     #[error("system calls have the arguments 0 to 5, and a rule tests argument {0}")]
     NoSuchArgument(u8),
-    /// The kernel takes [`MOST`] instructions.
+    /// The filter has this many instructions, and the kernel takes 4096.
     #[error("the filter has {0} instructions, and the kernel takes {MOST}; leave conditions out")]
     TooLong(usize),
 }
