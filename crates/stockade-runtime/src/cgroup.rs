@@ -7,7 +7,6 @@
 
 use std::ffi::CString;
 use std::io;
-use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -96,12 +95,6 @@ impl Cgroup {
         let groups = groups.collect();
         let (limited, made, pending) = (false, false, None);
         Ok(Self { groups, alone, scope, rootless, explicit, limited, made, pending })
-    }
-
-    /// The group on version 2 alone, to be born in. `None` elsewhere, and while a unit is to be started.
-    pub(crate) fn unified_dir(&self) -> Option<OwnedFd> {
-        let group = self.groups.first().filter(|_| self.alone && self.pending.is_none())?;
-        Some(group.open().ok()?.into())
     }
 
     /// What a mount of type `cgroup` shows a container that has no cgroup namespace: names below

@@ -193,6 +193,7 @@ impl Entry {
     pub(crate) const START: &str = "start";
 
     /// The directory, absolute.
+    #[cfg(test)]
     pub(crate) fn path(&self) -> &Path {
         &self.path
     }

@@ -28,7 +28,7 @@ pub(crate) use labels::{keyring, labels};
 pub(crate) use place::{close_descriptors, make_place, settle};
 pub(crate) use procfs::Procfs;
 pub(crate) use program::{environment, find_executable};
-pub(crate) use schedule::{affinity, personality};
+pub(crate) use schedule::personality;
 pub(crate) use sysctl::{check_sysctl, names, sysctl};
 
 use capabilities::Capabilities;

@@ -5,7 +5,6 @@
 use std::convert::Infallible;
 use std::os::fd::BorrowedFd;
 
-
 use oci_spec::runtime::{LinuxNamespaceType, Spec};
 use rustix::process::{DumpableBehavior, Gid, Uid, set_dumpable_behavior, setsid};
 use rustix::thread::{set_thread_groups, set_thread_res_gid, set_thread_res_uid};
@@ -115,9 +114,11 @@ impl Init<'_> {
             None => self.rootfs.enter()?,
             Some(module) => module.settle()?,
         }
-        self.program.take_streams(|slave: BorrowedFd<'_>| {
-            if has_root { self.rootfs.console(slave) } else { Ok(()) }
-        })?;
+        self.program.take_streams(
+            |slave: BorrowedFd<'_>| {
+                if has_root { self.rootfs.console(slave) } else { Ok(()) }
+            },
+        )?;
         let found = self.program.find()?;
         if has_root {
             self.rootfs.finish()?;

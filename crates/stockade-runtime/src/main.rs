@@ -1,5 +1,4 @@
 //! `stockade-oci`: a container runtime with the arguments of runc.
-#![allow(dead_code)]
 
 mod args;
 mod cgroup;

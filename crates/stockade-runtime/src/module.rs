@@ -14,12 +14,13 @@ use std::path::{Path, PathBuf};
 
 use oci_spec::runtime::{Mount, Process, Spec};
 use rustix::fs::{
-    CWD, FileType, MemfdFlags, Mode, OFlags, ResolveFlags, fstat, memfd_create, mkdir, mknodat, openat2,
+    CWD, FileType, MemfdFlags, Mode, OFlags, ResolveFlags, fstat, memfd_create, mkdir, mknodat,
+    openat2,
 };
 use rustix::io::{FdFlags, fcntl_setfd};
 use rustix::mount::{
-    MountFlags, MountPropagationFlags, MoveMountFlags, OpenTreeFlags, mount, mount_change, move_mount,
-    open_tree,
+    MountFlags, MountPropagationFlags, MoveMountFlags, OpenTreeFlags, mount, mount_change,
+    move_mount, open_tree,
 };
 use serde_json::{Map, Value, json};
 
@@ -70,8 +71,9 @@ impl Module {
         let inside = process.cwd().join(name);
         let resolve = ResolveFlags::IN_ROOT | ResolveFlags::NO_MAGICLINKS;
         let inner = inside.strip_prefix("/").unwrap_or(&inside);
-        let module = openat2(&root, inner, OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty(), resolve)
-            .context(|| format!("exec: {name:?}"))?;
+        let module =
+            openat2(&root, inner, OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty(), resolve)
+                .context(|| format!("exec: {name:?}"))?;
         let mut files = vec![root];
         let policy = policy(spec, process, &mut files)?;
         Ok(Self { command: command()?, policy: written(&policy)?, module, files })
@@ -118,7 +120,8 @@ impl Module {
     /// Has the command find its descriptors open.
     pub(crate) fn pass_on(&self) -> Outcome<()> {
         for descriptor in [&self.policy, &self.module] {
-            fcntl_setfd(descriptor, FdFlags::empty()).context(|| "passing descriptors on".into())?;
+            fcntl_setfd(descriptor, FdFlags::empty())
+                .context(|| "passing descriptors on".into())?;
         }
         Ok(())
     }
@@ -177,7 +180,8 @@ fn limits(spec: &Spec) -> Map<String, Value> {
         limits.insert(name.to_owned(), "unlimited".into());
     }
     let resources = spec.linux().as_ref().and_then(|linux| linux.resources().as_ref());
-    let memory = resources.and_then(|all| all.memory().as_ref()?.limit()).filter(|&bytes| bytes > 0);
+    let memory =
+        resources.and_then(|all| all.memory().as_ref()?.limit()).filter(|&bytes| bytes > 0);
     if let Some(bytes) = memory {
         // The command is in the same control group, and the module is to meet its limit first.
         let own = COMMAND.min(bytes / 2);
@@ -209,11 +213,14 @@ fn mounts(spec: &Spec, files: &mut Vec<OwnedFd>) -> Outcome<Vec<Value>> {
             (_, Some(source)) if kind == "bind" || has("bind") || has("rbind") => {
                 let file = copy(source).context(|| format!("mount {}", source.display()))?;
                 let access = if has("ro") { "ro" } else { "rw" };
-                found.push(json!({ "bind": place(files.len()), "target": target, "access": access }));
+                found.push(
+                    json!({ "bind": place(files.len()), "target": target, "access": access }),
+                );
                 files.push(file);
             }
             _ => {
-                let text = format!("a module has no mount of type `{kind}` at {}", target.display());
+                let text =
+                    format!("a module has no mount of type `{kind}` at {}", target.display());
                 return Err(Failure::new(text));
             }
         }

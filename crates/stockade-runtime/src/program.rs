@@ -10,8 +10,8 @@ use oci_spec::runtime::Process;
 
 use crate::console::Console;
 use crate::failure::{Context, Failure, Outcome};
-use crate::identity::{self, Identity};
 use crate::filters::Filters;
+use crate::identity::{self, Identity};
 use crate::module::Module;
 use crate::state::State;
 use crate::sys;
@@ -110,4 +110,3 @@ fn strings(texts: &[String]) -> Outcome<Vec<CString>> {
     };
     texts.iter().map(string).collect()
 }
-

@@ -31,9 +31,9 @@ pub(super) fn create(caller: &Caller, args: &CreateArgs) -> Outcome<()> {
 pub(super) fn terminal(process: &Config, socket: Option<&Path>) -> Outcome<Option<OwnedFd>> {
     match (process.terminal().unwrap_or_default(), socket) {
         (true, Some(path)) => console::connect(path).map(Some),
-        (true, None) => {
-            Err(Failure::new("a terminal needs --console-socket where nobody waits for its program"))
-        }
+        (true, None) => Err(Failure::new(
+            "a terminal needs --console-socket where nobody waits for its program",
+        )),
         (false, Some(_)) => Err(Failure::new("--console-socket is of no use without a terminal")),
         (false, None) => Ok(None),
     }

@@ -46,7 +46,13 @@ pub(super) fn delete(caller: &Caller, args: &DeleteArgs) -> Outcome<()> {
 
 /// Each step can be repeated, and the directory goes last, so that a failure or SIGKILL anywhere leaves
 /// what the next `delete` finds.
-pub(super) fn end(caller: &Caller, entry: Entry, state: &State, lock: Lock, force: bool) -> Outcome<()> {
+pub(super) fn end(
+    caller: &Caller,
+    entry: Entry,
+    state: &State,
+    lock: Lock,
+    force: bool,
+) -> Outcome<()> {
     let status = state.status(&entry);
     // A program that was never started has done nothing yet that could be lost.
     if !force && !matches!(status, Status::Stopped | Status::Created | Status::Creating) {

@@ -3,19 +3,21 @@
 use std::fs;
 use std::os::fd::AsFd;
 
-use oci_spec::runtime::{Capability, LinuxCapabilities, LinuxCapabilitiesBuilder, Process, Spec, UserBuilder};
+use oci_spec::runtime::{
+    Capability, LinuxCapabilities, LinuxCapabilitiesBuilder, Process, Spec, UserBuilder,
+};
 
 use super::Caller;
 use super::create::{terminal, write_pid};
 use crate::args::ExecArgs;
 use crate::console::{self, Foreground};
 use crate::failure::{Context, Failure, Outcome};
+use crate::filters::Filters;
 use crate::identity::Identity;
 use crate::launch::join::{self, Target};
 use crate::module::Module;
 use crate::program::Program;
 use crate::sealed;
-use crate::filters::Filters;
 use crate::state::Status;
 
 /// Runs a program in a container. Gives the exit status of one that was waited for.
@@ -138,9 +140,7 @@ fn ids(text: &str) -> Outcome<(u32, Option<u32>)> {
     let bad = || Failure::new(format!("user `{text}`: not UID or UID:GID"));
     match text.split_once(':') {
         None => Ok((number(text).ok_or_else(bad)?, None)),
-        Some((uid, gid)) => {
-            Ok((number(uid).ok_or_else(bad)?, Some(number(gid).ok_or_else(bad)?)))
-        }
+        Some((uid, gid)) => Ok((number(uid).ok_or_else(bad)?, Some(number(gid).ok_or_else(bad)?))),
     }
 }
 
@@ -150,9 +150,8 @@ fn with(own: Option<&LinuxCapabilities>, more: &[String]) -> Outcome<LinuxCapabi
     for name in more {
         let short = name.to_ascii_uppercase();
         let short = short.strip_prefix("CAP_").unwrap_or(&short).to_owned();
-        let known: Capability = short
-            .parse()
-            .map_err(|_| Failure::new(format!("unknown capability `{name}`")))?;
+        let known: Capability =
+            short.parse().map_err(|_| Failure::new(format!("unknown capability `{name}`")))?;
         named.push(known);
     }
     let own = own.cloned().unwrap_or_default();

@@ -1,10 +1,9 @@
 //! When the process runs, where, and how the kernel looks to it.
 
 use oci_spec::runtime::{
-    ExecCPUAffinity, IOPriorityClass, LinuxIOPriority, LinuxPersonalityDomain, LinuxSchedulerFlag,
+    IOPriorityClass, LinuxIOPriority, LinuxPersonalityDomain, LinuxSchedulerFlag,
     LinuxSchedulerPolicy, Scheduler, Spec,
 };
-use rustix::thread::{self, CpuSet};
 
 use crate::failure::{Context as _, Failure, Outcome};
 use crate::sys::process::{self, Schedule};
@@ -109,24 +108,4 @@ pub(crate) fn personality(spec: &Spec) -> Outcome<()> {
         LinuxPersonalityDomain::PerLinux32 => 0x0008,
     };
     process::personality(domain).context(|| "failed to set personality".into()).map(drop)
-}
-
-/// Sets the processors of a process that joins a container: the first set before it is in the control
-/// group, the last once it is.
-pub(crate) fn affinity(said: &ExecCPUAffinity, last: bool) -> Outcome<()> {
-    let list = if last { said.cpu_affinity_final() } else { said.initial() };
-    let Some(list) = list else { return Ok(()) };
-    let wrong =
-        || Failure::new(format!("process.execCPUAffinity: {list} is no list of processors"));
-    let mut set = CpuSet::new();
-    for part in list.split(',') {
-        let (first, end) = part.split_once('-').unwrap_or((part, part));
-        let first: usize = first.trim().parse().map_err(|_| wrong())?;
-        let end: usize = end.trim().parse().map_err(|_| wrong())?;
-        if first > end || end >= CpuSet::MAX_CPU {
-            return Err(wrong());
-        }
-        (first..=end).for_each(|processor| set.set(processor));
-    }
-    thread::sched_setaffinity(None, &set).context(|| format!("error setting CPU affinity {list}"))
 }

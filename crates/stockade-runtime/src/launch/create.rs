@@ -13,15 +13,15 @@ use super::process::Process;
 use crate::cgroup::Cgroup;
 use crate::cgroup::enter::Doors;
 use crate::failure::{Failure, Outcome};
+use crate::filters::Filters;
 use crate::gate::Gate;
 use crate::home::{Entry, Lock};
 use crate::hooks;
 use crate::identity::{self, Identity};
 use crate::init::Init;
-use crate::program::Program;
 use crate::module::Module;
+use crate::program::Program;
 use crate::rootfs::{self, Rootfs, Situation};
-use crate::filters::Filters;
 use crate::state::{self, Phase, State, Status};
 use crate::walls::Walls;
 
@@ -53,9 +53,8 @@ pub(crate) fn create(
     let process = spec.process().as_ref().ok_or_else(|| missing("process"))?;
     let namespaces = Namespaces::of(linux)?;
     identity::check_sysctl(spec)?;
-    let module = Module::is_in(spec)
-        .then(|| Module::open(spec, process, request.bundle))
-        .transpose()?;
+    let module =
+        Module::is_in(spec).then(|| Module::open(spec, process, request.bundle)).transpose()?;
     // The command that runs a module needs no rights.
     let walls = if module.is_some() { Walls::Full } else { request.walls };
     let identity = Identity::new(process, walls)?;

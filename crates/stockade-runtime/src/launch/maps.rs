@@ -32,16 +32,17 @@ fn lines(field: &str, mappings: &Option<Vec<LinuxIdMapping>>) -> Outcome<Vec<[u3
     if list.is_empty() {
         return Err(Failure::new(format!("a new user namespace needs {field}")));
     }
-    let line = |mapping: &LinuxIdMapping| {
-        [mapping.container_id(), mapping.host_id(), mapping.size()]
-    };
+    let line =
+        |mapping: &LinuxIdMapping| [mapping.container_id(), mapping.host_id(), mapping.size()];
     Ok(list.iter().map(line).collect())
 }
 
 /// All of a map in one write(2), as the kernel wants it; see user_namespaces(7).
 fn set(pid: i32, map: &str, lines: &[[u32; 3]], helper: &str) -> Outcome<()> {
-    let text: String =
-        lines.iter().map(|[inside, outside, size]| format!("{inside} {outside} {size}\n")).collect();
+    let text: String = lines
+        .iter()
+        .map(|[inside, outside, size]| format!("{inside} {outside} {size}\n"))
+        .collect();
     let path = format!("/proc/{pid}/{map}");
     match fs::write(&path, text) {
         Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {

@@ -52,7 +52,8 @@ impl Namespaces {
         }
         if !found.makes(LinuxNamespaceType::Mount) {
             // Its mounts would be made among the host's.
-            let text = "linux.namespaces has no new `mount` namespace, which a container here always has";
+            let text =
+                "linux.namespaces has no new `mount` namespace, which a container here always has";
             return Err(Failure::new(text));
         }
         found.joined.sort_by_key(|joined| joined.kind != LinuxNamespaceType::User);

@@ -35,6 +35,7 @@ impl Instruction {
     }
 
     /// The registers: the one that is written to, and the other.
+    #[cfg(test)]
     pub(crate) const fn registers(self) -> (u8, u8) {
         let (low, high) = (self.registers & 0xf, self.registers >> 4);
         if cfg!(target_endian = "little") { (low, high) } else { (high, low) }

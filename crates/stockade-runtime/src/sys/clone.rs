@@ -36,9 +36,7 @@ pub(crate) fn clone(flags: u64, group: Option<BorrowedFd<'_>>) -> io::Result<Sid
     // SAFETY: `args` is a `struct clone_args` and as long as said; the kernel writes a descriptor's number
     // to `descriptor`, which outlives the call. Memory is copied, not shared, and this process has one
     // thread, so that the child finds no lock held and no data half written: it is a fork(2).
-    let pid = unsafe {
-        libc::syscall(libc::SYS_clone3, &raw mut args, size_of::<Arguments>())
-    };
+    let pid = unsafe { libc::syscall(libc::SYS_clone3, &raw mut args, size_of::<Arguments>()) };
     let error = io::Error::last_os_error();
     let pid = match pid {
         -1 if error.raw_os_error() == Some(libc::ENOSYS) && group.is_none() => {

@@ -1,5 +1,8 @@
 //! System calls that have no safe function elsewhere, each behind one.
-#![allow(unsafe_code, reason = "the island of this crate: what is here is called from nowhere else")]
+#![allow(
+    unsafe_code,
+    reason = "the island of this crate: what is here is called from nowhere else"
+)]
 
 pub(crate) mod bpf;
 pub(crate) mod clone;

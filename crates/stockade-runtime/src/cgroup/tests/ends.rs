@@ -54,7 +54,7 @@ fn sub_groups_with_odd_names_are_found_and_removed() {
 }
 
 /// Makes so many groups in one another, and gives the last.
-fn walk_down(top: &Path, depth: usize) -> OwnedFd {
+fn walk_down(top: &Path, depth: usize) -> std::os::fd::OwnedFd {
     use rustix::fs::{Mode, OFlags, mkdirat, open, openat};
     let flags = OFlags::DIRECTORY | OFlags::CLOEXEC;
     let mut here = open(top, flags, Mode::empty()).expect("it is there");

@@ -117,8 +117,10 @@ fn a_program_of_a_container_before_is_taken_away() {
     let cgroup = &mut host.cgroup.0;
     cgroup.create(None).expect("a group");
     let attached = |cgroup: &Cgroup| {
-        let dir = cgroup.unified_dir().expect("the group is there");
-        bpf::attached_programs(std::os::fd::AsFd::as_fd(&dir)).expect("it may be asked").len()
+        let doors = cgroup.doors().expect("the group is there").expect("there is no unit");
+        bpf::attached_programs(doors.birthplace().expect("the group is there"))
+            .expect("it may be asked")
+            .len()
     };
     assert_eq!(attached(cgroup), 1);
     cgroup.create(None).expect("it is empty");
@@ -140,7 +142,7 @@ fn version_2_freezes_and_kills_at_once() {
     container.cgroup.signal(Signal::KILL).expect("what is frozen dies too");
     container.wait();
     container.cgroup.remove().expect("all goes");
-    assert!(container.cgroup.unified_dir().is_none());
+    container.cgroup.doors().expect_err("there is no group");
 }
 
 #[test]
