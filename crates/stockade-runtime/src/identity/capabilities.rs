@@ -77,7 +77,9 @@ impl Capabilities {
             Err(Errno::INVAL) if self.ambient.is_empty() => return Ok(()),
             Err(error) => return Err(error).context(|| "unable to clear ambient caps".into()),
         }
-        for one in singles(self.ambient & known) {
+        // The kernel has none that is not permitted and inheritable; older engines and `runc spec` ask for
+        // some nevertheless, and are given what runc gives them.
+        for one in singles(self.ambient & sets.permitted & sets.inheritable) {
             thread::configure_capability_in_ambient_set(one, true)
                 .context(|| format!("unable to raise {} as an ambient capability", names(one)))?;
         }
