@@ -57,7 +57,8 @@ impl Made {
     ) -> Outcome<Self> {
         let bundle = fs::canonicalize(&args.bundle)
             .context(|| format!("bundle {}", args.bundle.display()))?;
-        let config = config::load(&bundle, &caller.log)?;
+        let mut config = config::load(&bundle, &caller.log)?;
+        caller.walls.raise(&mut config.spec);
         let console = config.spec.process().as_ref().map_or(Ok(None), terminal)?;
         let (entry, lock) = caller.home.reserve(&args.id)?;
         let request = Request {
