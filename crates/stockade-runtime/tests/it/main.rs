@@ -1,8 +1,19 @@
-//! The binary `stockade-oci` as engines and people call it. Nothing here makes a container.
+//! The binary `stockade-oci` as engines and people call it.
+//!
+//! `lifecycle`, `misuse` and `printed` make no container. The others do, as root. What is common to
+//! runtimes is first true of runc: `STOCKADE_OCI_BIN=/usr/sbin/runc` has them run with it, and what only
+//! Stockade does is skipped then.
 
+mod bundle;
+mod container;
+mod containers;
+mod engines;
+mod hostile;
 mod lifecycle;
 mod misuse;
 mod printed;
+mod runtime;
+mod terminal;
 
 use std::fs;
 use std::path::{Path, PathBuf};
