@@ -2,7 +2,9 @@
 
 use crate::{Outcome, command, host, vm};
 use std::env;
-use std::fs;
+use std::fs::{self, Permissions};
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
 use std::process::{Command, Stdio};
 
 /// One thing the machine must offer.
@@ -75,6 +77,25 @@ const IMAGES: [Need; 3] = [
     Need { what: "skopeo", packages: &["skopeo"], found: || has("skopeo") },
     Need { what: "a static busybox", packages: &["busybox-static"], found: has_busybox },
 ];
+
+/// The engines that the container runtime is tried with, and what a bundle and a pod are made of.
+const ENGINES: [Need; 7] = [
+    Need { what: "containerd and ctr", packages: &["containerd"], found: || has("ctr") },
+    Need { what: "dockerd and docker", packages: &["docker.io"], found: has_docker },
+    Need { what: "podman and conmon", packages: &["podman", "conmon"], found: || has("podman") },
+    Need { what: "podman's catatonit", packages: &["catatonit"], found: has_catatonit },
+    Need { what: "runc", packages: &["runc"], found: || has("runc") || sbin("runc") },
+    Need { what: "script", packages: &["bsdutils"], found: || has("script") },
+    Need { what: "a static busybox", packages: &["busybox-static"], found: has_busybox },
+];
+
+/// Checks the engines that the container runtime is tried with; installs what is missing where it may.
+/// What is missing all the same is skipped later. Nothing that is installed is started.
+pub(crate) fn for_engines() {
+    if let Err(reason) = provide(&ENGINES) {
+        println!("setup: {reason}");
+    }
+}
 
 /// Checks what makes images for tests; installs what is missing where it may. What is missing all the same
 /// is skipped later.
@@ -158,9 +179,37 @@ fn install(packages: &[&str]) -> Outcome {
     };
     // One source of several may fail without harm; a package that is then missing is the answer.
     let _ = apt(&["update", "--quiet"]);
+    let _still = Still::new();
     let mut arguments = vec!["install", "--quiet", "--yes", "--no-install-recommends"];
     arguments.extend_from_slice(packages);
     apt(&arguments)
+}
+
+/// Where Debian's packages ask whether they may start a service.
+const POLICY: &str = "/usr/sbin/policy-rc.d";
+
+/// While this lives, no package that is installed starts a service.
+struct Still {
+    made: bool,
+}
+
+impl Still {
+    fn new() -> Self {
+        // One that is there says what is wanted here.
+        let made = !Path::new(POLICY).exists()
+            && fs::write(POLICY, "#!/bin/sh\nexit 101\n").is_ok()
+            && fs::set_permissions(POLICY, Permissions::from_mode(0o755)).is_ok();
+        Self { made }
+    }
+}
+
+impl Drop for Still {
+    fn drop(&mut self) {
+        if self.made {
+            // It only keeps services from starting; there is nobody to tell.
+            let _ = fs::remove_file(POLICY);
+        }
+    }
 }
 
 /// Whether `cc` turns a C program into a static executable.
@@ -208,6 +257,19 @@ fn has_bubblewrap() -> bool {
 
 fn has(program: &str) -> bool {
     command::find(program, &[]).is_some()
+}
+
+/// Whether a program is where an ordinary user's path does not lead.
+fn sbin(program: &str) -> bool {
+    Path::new("/usr/sbin").join(program).is_file()
+}
+
+fn has_docker() -> bool {
+    has("docker") && (has("dockerd") || sbin("dockerd"))
+}
+
+fn has_catatonit() -> bool {
+    Path::new("/usr/libexec/podman/catatonit").is_file()
 }
 
 fn has_pip() -> bool {

@@ -23,6 +23,7 @@ pub(crate) const EXPECT: &str = "STOCKADE_TEST_EXPECT";
 pub(crate) fn run() -> Outcome {
     setup::run()?;
     setup::for_images();
+    setup::for_engines();
     let metadata = Metadata::load()?;
     let built = build::run(&metadata)?;
     if let Some(stockade) = &built.cli {
