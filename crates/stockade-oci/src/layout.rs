@@ -40,12 +40,12 @@ enum LayoutError {
     Ambiguous { path: PathBuf, count: usize, found: Vec<String> },
     #[error("{} holds no image", path.display())]
     Empty { path: PathBuf },
-    #[error("{} has no image for linux/{here}", path.display())]
-    Platform { path: PathBuf, here: &'static str, found: Vec<String> },
-    #[error("an index of {} names more than {DEEPEST} others, one within the other", path.display())]
-    Deep { path: PathBuf },
-    #[error("{} has more than {MOST_INDEXES} indexes", path.display())]
-    Many { path: PathBuf },
+    #[error("{place} has no image for linux/{here}")]
+    Platform { place: String, here: &'static str, found: Vec<String> },
+    #[error("an index of {place} names more than {DEEPEST} others, one within the other")]
+    Deep { place: String },
+    #[error("{place} has more than {MOST_INDEXES} indexes")]
+    Many { place: String },
 }
 
 /// A list, for a person.
@@ -115,8 +115,11 @@ pub(crate) struct Layout {
 }
 
 /// A search through indexes.
-struct Search<'a> {
-    layout: &'a Layout,
+pub(crate) struct Search<'a> {
+    /// What they are of, for messages.
+    place: String,
+    /// Reads one, verified.
+    read: &'a dyn Fn(&Descriptor) -> Result<Vec<u8>>,
     indexes: usize,
     /// Platforms that were seen, for the message.
     others: BTreeSet<String>,
@@ -163,8 +166,8 @@ impl Layout {
             }
             .into());
         }
-        let others = BTreeSet::new();
-        let mut search = Search { layout: self, indexes: 0, others, refusal: None };
+        let read = |descriptor: &Descriptor| self.blobs.document(descriptor);
+        let mut search = Search::new(self.path.display().to_string(), &read);
         let mut found: Vec<Found> = Vec::new();
         for descriptor in named {
             let annotation = |key| annotation(descriptor, key).map(str::to_owned);
@@ -174,15 +177,10 @@ impl Layout {
                 found.push(Found { manifest, full_name, reference });
             }
         }
-        let others = search.others.into_iter().collect();
-        match (found.len(), search.refusal) {
-            (1, _) => Ok(found.remove(0)),
-            (0, Some(refusal)) => Err(refusal),
-            (0, None) => {
-                let here = platform::architecture();
-                Err(LayoutError::Platform { path: path(), here, found: others }.into())
-            }
-            (count, _) => {
+        match found.len() {
+            1 => Ok(found.remove(0)),
+            0 => Err(search.in_vain()),
+            count => {
                 let found = found.iter().map(|found| match (&found.reference, &found.full_name) {
                     (Some(name), _) | (None, Some(name)) => shown(name),
                     (None, None) => found.manifest.digest.to_string(),
@@ -193,8 +191,20 @@ impl Layout {
     }
 }
 
-impl Search<'_> {
-    /// The first manifest for this platform at or beneath a descriptor.
+impl<'a> Search<'a> {
+    pub(crate) fn new(place: String, read: &'a dyn Fn(&Descriptor) -> Result<Vec<u8>>) -> Self {
+        Self { place, read, indexes: 0, others: BTreeSet::new(), refusal: None }
+    }
+
+    /// Why nothing was found.
+    pub(crate) fn in_vain(self) -> Error {
+        let Self { place, others, refusal, .. } = self;
+        let here = platform::architecture();
+        let found = others.into_iter().collect();
+        refusal.unwrap_or_else(|| LayoutError::Platform { place, here, found }.into())
+    }
+
+    /// The first manifest for this platform at or beneath a descriptor of an index.
     fn descend(&mut self, raw: &RawDescriptor, depth: usize) -> Result<Option<Descriptor>> {
         if let Some(platform) = raw.platform() {
             let platform = Platform {
@@ -207,7 +217,15 @@ impl Search<'_> {
                 return Ok(None);
             }
         }
-        let descriptor = Descriptor::read(raw)?;
+        self.beneath(Descriptor::read(raw)?, depth)
+    }
+
+    /// The first manifest for this platform at or beneath what is described.
+    pub(crate) fn beneath(
+        &mut self,
+        descriptor: Descriptor,
+        depth: usize,
+    ) -> Result<Option<Descriptor>> {
         match media::kind(&descriptor.media_type) {
             Ok(Kind::Manifest) => return Ok(Some(descriptor)),
             Ok(Kind::Index) => {}
@@ -216,15 +234,15 @@ impl Search<'_> {
                 return Ok(None);
             }
         }
-        let path = || self.layout.path.clone();
+        let place = || self.place.clone();
         if depth == DEEPEST {
-            return Err(LayoutError::Deep { path: path() }.into());
+            return Err(LayoutError::Deep { place: place() }.into());
         }
         if self.indexes == MOST_INDEXES {
-            return Err(LayoutError::Many { path: path() }.into());
+            return Err(LayoutError::Many { place: place() }.into());
         }
         self.indexes += 1;
-        let bytes = self.layout.blobs.document(&descriptor)?;
+        let bytes = (self.read)(&descriptor)?;
         let name = descriptor.digest.to_string();
         let index = document::index(&name, &descriptor.media_type, &bytes)?;
         for manifest in index.manifests() {

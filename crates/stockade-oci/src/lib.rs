@@ -17,6 +17,8 @@ mod layout;
 mod media;
 mod name;
 mod platform;
+#[cfg(feature = "pull")]
+mod registry;
 mod source;
 mod store;
 
@@ -25,5 +27,7 @@ pub use compression::Compression;
 pub use digest::{Algorithm, Digest, Size, Verifier};
 pub use image::{Config, Image, Layer};
 pub use name::Name;
+#[cfg(feature = "pull")]
+pub use registry::{Credentials, PullOptions};
 pub use source::Source;
 pub use store::{Entry, Freed, Progress, Root, Store};

@@ -8,6 +8,9 @@ pub(crate) const OCI_CONFIG: &str = "application/vnd.oci.image.config.v1+json";
 const DOCKER_LIST: &str = "application/vnd.docker.distribution.manifest.list.v2+json";
 const DOCKER_MANIFEST: &str = "application/vnd.docker.distribution.manifest.v2+json";
 const DOCKER_CONFIG: &str = "application/vnd.docker.container.image.v1+json";
+/// What a registry may answer with.
+#[cfg(feature = "pull")]
+pub(crate) const MANIFESTS: [&str; 4] = [OCI_INDEX, OCI_MANIFEST, DOCKER_LIST, DOCKER_MANIFEST];
 /// The manifests of before 2016, plain and signed.
 const DOCKER_SCHEMA_1: &str = "application/vnd.docker.distribution.manifest.v1+";
 

@@ -57,7 +57,8 @@ struct NotASource {
 impl From<NotASource> for Error {
     fn from(error: NotASource) -> Self {
         Self::new(ErrorKind::InvalidPolicy, error).with_hint(
-            "write `oci:DIR[:REF]`, `docker-archive:FILE[:NAME]`, or a name in the store",
+            "write `oci:DIR[:REF]`, `docker-archive:FILE[:NAME]`, or a name in the store; what a registry \
+             has is pulled into the store first",
         )
     }
 }
@@ -91,7 +92,7 @@ impl FromStr for Source {
             let reference = reference.as_deref().map(str::parse).transpose()?;
             Ok(Self::DockerArchive { file, reference })
         } else if text.contains("://") {
-            Err(wrong("images cannot be pulled yet; save it elsewhere and load it").into())
+            Err(wrong("it says how to reach what is named, and names alone are read").into())
         } else {
             Ok(Self::Name(text.parse()?))
         }

@@ -5,6 +5,10 @@ mod garbage;
 mod index;
 mod load;
 mod lock;
+#[cfg(feature = "pull")]
+mod part;
+#[cfg(feature = "pull")]
+mod pull;
 mod root;
 mod workshop;
 
@@ -124,10 +128,10 @@ impl From<StoreError> for Error {
             StoreError::Mode { .. } => {
                 (ErrorKind::PermissionDenied, "what it holds would be run; make its mode 0700")
             }
-            StoreError::NoImage { found, .. } => {
+            StoreError::NoImage { name, found } => {
                 let hint = format!(
-                    "it has {}; load the image first, from `oci:DIR` or `docker-archive:FILE`: \
-                     registries cannot be pulled from yet",
+                    "it has {}; get the image first: `stockade image pull {name}` asks its registry, \
+                     `stockade image load` takes `oci:DIR` or `docker-archive:FILE`",
                     listed(found)
                 );
                 return Self::new(ErrorKind::NotFound, error).with_hint(hint);
@@ -203,10 +207,42 @@ impl Store {
         load::load(self, source, Some(name), observer)
     }
 
-    /// An image by its name. Where the name has a digest, it is that of the manifest for this platform.
+    /// Gets an image from the registry that its name names, unless it is there, and verifies every byte that
+    /// is kept. What is in the store already is not asked for; the manifest always is.
+    ///
+    /// Of an index it takes the image for this platform. Up to four layers come at once, in as many threads
+    /// that end with the call. A layer that breaks off is asked for from there on, also by the next pull:
+    /// what came is kept until [`collect_garbage`](Self::collect_garbage). A name with a digest is kept with
+    /// it, and moves no tag. The environment is not asked: there is no proxy but what the network has.
     ///
     /// # Errors
-    /// [`ErrorKind::NotFound`] if there is none: registries cannot be pulled from yet.
+    /// [`ErrorKind::NotFound`] if the registry has no such image, [`ErrorKind::PermissionDenied`] if it does
+    /// not give it to who asks, [`ErrorKind::InvalidPolicy`] if it is malformed or not what its digests say:
+    /// nothing is kept then of what was wrong. [`ErrorKind::Unsupported`] if it is for another platform or of
+    /// a kind that is not read, [`ErrorKind::Setup`] if the disk is full, [`ErrorKind::Io`] if the registry
+    /// cannot be reached, stalls or fails for longer than `options` allow.
+    ///
+    /// ```no_run
+    /// use stockade_oci::{PullOptions, Store};
+    /// let store = Store::open("/srv/images".as_ref())?;
+    /// let image = store.pull(&"alpine:3.20".parse()?, &PullOptions::default(), &mut |_| {})?;
+    /// # Ok::<(), stockade_core::Error>(())
+    /// ```
+    #[cfg(feature = "pull")]
+    pub fn pull(
+        &self,
+        name: &Name,
+        options: &crate::PullOptions,
+        observer: &mut dyn FnMut(Progress<'_>),
+    ) -> Result<Image> {
+        pull::pull(self, name, options, observer)
+    }
+
+    /// An image by its name. Where the name has a digest, it is that of the manifest for this platform, or
+    /// the one by which the image was pulled.
+    ///
+    /// # Errors
+    /// [`ErrorKind::NotFound`] if there is none: no registry is asked.
     pub fn find(&self, name: &Name) -> Result<Image> {
         let lock = Lock::shared(self)?;
         let index = Index::read(self, &lock)?;

@@ -22,6 +22,8 @@ const BLOBS: [&str; 3] = ["blobs", "blobs/sha256", "blobs/sha512"];
 pub(super) const ROOTS: &str = "roots";
 /// Where everything is that is not finished.
 pub(super) const TMP: &str = "tmp";
+/// What the name of a file in there begins with that holds the first bytes of a blob.
+pub(super) const PART: &str = "part-";
 /// What makes it an image layout.
 const LAYOUT: (&str, &[u8]) = ("oci-layout", br#"{"imageLayoutVersion":"1.0.0"}"#);
 /// What lists its images.

@@ -3,12 +3,12 @@
 use std::collections::BTreeSet;
 use std::os::fd::{AsFd, OwnedFd};
 
-use rustix::fs::{AtFlags, Dir, FlockOperation};
+use rustix::fs::{AtFlags, Dir, FlockOperation, Mode, OFlags};
 use rustix::io::Errno;
 use stockade_core::Result;
 
 use super::Store;
-use super::directory::{ROOTS, TMP, beneath};
+use super::directory::{PART, ROOTS, TMP, beneath};
 use super::index::Index;
 use super::lock::Lock;
 use super::workshop::{fresh_name, open_directory};
@@ -23,7 +23,7 @@ pub struct Freed {
     pub blobs: usize,
     /// How many root directories.
     pub roots: usize,
-    /// How many unfinished things of processes that are dead.
+    /// How many unfinished things of processes that are dead, and blobs of which only a part came.
     pub unfinished: usize,
     /// How many bytes the blobs had, without those that another process is loading.
     pub bytes: u64,
@@ -40,7 +40,7 @@ pub(super) fn collect(store: &Store) -> Result<Freed> {
         let (blobs, images) = needed(store, &lock)?;
         // Before roots are moved there.
         let mut doomed = unfinished(store, &tmp)?;
-        freed.unfinished = doomed.len();
+        freed.unfinished = doomed.len() + remove_parts(store, &tmp)?;
         for algorithm in Algorithm::ALL {
             remove_blobs(store, algorithm, &blobs, &mut freed)?;
         }
@@ -115,6 +115,21 @@ fn unused(at: &OwnedFd, name: &str) -> Option<OwnedFd> {
 fn unfinished(store: &Store, tmp: &OwnedFd) -> Result<Doomed> {
     let names = names(store, tmp)?.into_iter();
     Ok(names.filter_map(|name| unused(tmp, &name).map(|locked| (name, locked))).collect())
+}
+
+/// Removes what came of blobs that nobody is fetching, and says of how many.
+fn remove_parts(store: &Store, tmp: &OwnedFd) -> Result<usize> {
+    let mut removed = 0;
+    for name in names(store, tmp)?.iter().filter(|name| name.starts_with(PART)) {
+        let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
+        let Ok(file) = rustix::fs::openat(tmp, name, flags, Mode::empty()) else { continue };
+        if rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive).is_ok() {
+            rustix::fs::unlinkat(tmp, name, AtFlags::empty())
+                .map_err(|errno| store.failed("remove a file", errno))?;
+            removed += 1;
+        }
+    }
+    Ok(removed)
 }
 
 /// Moves roots that no image has and nobody uses to where they can be removed at leisure.

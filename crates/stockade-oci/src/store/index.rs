@@ -73,15 +73,14 @@ impl Index {
 
     /// Gives a name to a manifest, and says whether that changes anything.
     pub(super) fn set(&mut self, name: &Name, manifest: &Descriptor) -> bool {
-        let name = name.clone().without_digest();
-        match self.entries.iter_mut().find(|(other, _)| *other == name) {
+        match self.entries.iter_mut().find(|(other, _)| is_same(name, other)) {
             Some((_, descriptor)) if descriptor == manifest => false,
             Some((_, descriptor)) => {
                 *descriptor = manifest.clone();
                 true
             }
             None => {
-                self.entries.push((name, manifest.clone()));
+                self.entries.push((name.clone(), manifest.clone()));
                 true
             }
         }
@@ -96,8 +95,14 @@ impl Index {
 }
 
 fn is_meant(name: &Name, (other, descriptor): &(Name, Descriptor)) -> bool {
+    let manifest = || name.digest().is_some_and(|digest| *digest == descriptor.digest);
+    is_same(name, other) || name.same_repository(other) && manifest()
+}
+
+/// Whether two names are one: where there is a digest, which may be that of an index, no tag counts.
+fn is_same(name: &Name, other: &Name) -> bool {
     match name.digest() {
-        Some(digest) => name.same_repository(other) && *digest == descriptor.digest,
+        Some(digest) => name.same_repository(other) && other.digest() == Some(digest),
         None => name == other,
     }
 }

@@ -58,6 +58,9 @@ pub(super) fn load(
     name: Option<&Name>,
     observer: &mut Observer<'_>,
 ) -> Result<Image> {
+    // What was not asked for by its digest is not called by it.
+    let name = &name.map(|name| name.clone().without_digest());
+    let name = name.as_ref();
     match source {
         Source::Layout { directory, reference } => {
             layout(store, directory, reference.as_deref(), name, observer)
@@ -184,7 +187,7 @@ fn archive(
     let names = match name {
         Some(name) => vec![name.clone()],
         None if selected.names.is_empty() => made(),
-        None => selected.names,
+        None => selected.names.into_iter().map(Name::without_digest).collect(),
     };
     finish(store, &workshop, &image, &names)?;
     Ok(image)
@@ -286,13 +289,18 @@ fn manifest(
     Ok(serde_json::to_vec(&manifest)?)
 }
 
-fn begin(store: &Store) -> Result<Workshop<'_>> {
+pub(super) fn begin(store: &Store) -> Result<Workshop<'_>> {
     let lock = Lock::shared(store)?;
     Workshop::new(store, &lock)
 }
 
 /// Puts blobs in place, then names them. Whoever is killed in between leaves garbage, and nothing else.
-fn finish(store: &Store, workshop: &Workshop<'_>, image: &Image, names: &[Name]) -> Result<()> {
+pub(super) fn finish(
+    store: &Store,
+    workshop: &Workshop<'_>,
+    image: &Image,
+    names: &[Name],
+) -> Result<()> {
     let lock = Lock::exclusive(store)?;
     let layers = image.layers.iter().map(|layer| &layer.descriptor.digest);
     let documents = [&image.manifest.digest, &image.config_descriptor.digest];

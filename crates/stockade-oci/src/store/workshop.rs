@@ -16,7 +16,7 @@ use crate::digest::{Digest, Mismatch};
 use crate::layer::remove_tree;
 
 /// Bytes that are copied at once.
-const PIECE: usize = 256 << 10;
+pub(super) const PIECE: usize = 256 << 10;
 
 /// The directory, locked as long as this value lives and removed with it. One that is not locked is a dead
 /// process's.
@@ -129,6 +129,13 @@ impl<'a> Workshop<'a> {
     /// Gives a file another name here.
     pub(super) fn rename(&self, from: &str, to: &str) -> Result<()> {
         rustix::fs::renameat(&self.directory, from, &self.directory, to)
+            .map_err(|errno| self.store.failed("rename a file", errno))
+    }
+
+    /// Takes a blob that was made elsewhere, and verified.
+    #[cfg(feature = "pull")]
+    pub(super) fn adopt(&self, from: BorrowedFd<'_>, name: &str, digest: &Digest) -> Result<()> {
+        rustix::fs::renameat(from, name, &self.directory, digest.file_name())
             .map_err(|errno| self.store.failed("rename a file", errno))
     }
 

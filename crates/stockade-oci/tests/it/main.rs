@@ -6,5 +6,7 @@ mod hostile;
 mod layers;
 mod layouts;
 mod made;
+#[cfg(feature = "pull")]
+mod pull;
 mod stores;
 mod tools;

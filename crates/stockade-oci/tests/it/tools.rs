@@ -11,7 +11,7 @@ use crate::made::{Scratch, load, skip, tar};
 const BUSYBOX: &str = "/bin/busybox";
 
 /// Whether a tool is here; if not, says that a test was skipped.
-fn has(tools: &[&str]) -> bool {
+pub(crate) fn has(tools: &[&str]) -> bool {
     for tool in tools {
         let found = match Command::new(tool).arg("--version").output() {
             Ok(_) => true,
@@ -30,14 +30,14 @@ fn has(tools: &[&str]) -> bool {
 }
 
 #[track_caller]
-fn run(program: &str, args: &[&str]) {
+pub(crate) fn run(program: &str, args: &[&str]) {
     let output = Command::new(program).args(args).output().expect("it runs");
     let said = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{program} {args:?}: {said}");
 }
 
 /// An image of busybox with two layers, made by umoci.
-fn busybox(scratch: &Scratch) -> String {
+pub(crate) fn busybox(scratch: &Scratch) -> String {
     let image = scratch.join("busybox");
     let image = image.to_str().expect("a path");
     let tagged = format!("{image}:v1");
