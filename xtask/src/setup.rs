@@ -71,11 +71,16 @@ const C: [Need; 6] = [
     Need { what: "luajit", packages: &["luajit"], found: || has("luajit") },
 ];
 
-/// What images are made with that the tests of images read.
-const IMAGES: [Need; 3] = [
+/// What images are made with that the tests of images read, and where they are pulled from.
+const IMAGES: [Need; 4] = [
     Need { what: "umoci", packages: &["umoci"], found: || has("umoci") },
     Need { what: "skopeo", packages: &["skopeo"], found: || has("skopeo") },
     Need { what: "a static busybox", packages: &["busybox-static"], found: has_busybox },
+    Need {
+        what: "docker-registry",
+        packages: &["docker-registry"],
+        found: || has("docker-registry"),
+    },
 ];
 
 /// The engines that the container runtime is tried with, and what a bundle and a pod are made of.

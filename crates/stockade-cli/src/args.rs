@@ -14,7 +14,7 @@ use stockade::oci::Source;
 use stockade::runtime::Language;
 use stockade::{Base, Bytes, Control, Cpus, Limit, NetworkMode, SyscallProfile};
 
-pub(crate) use image::ImageCommand;
+pub(crate) use image::{ImageCommand, PullArgs};
 pub(crate) use map::MapArgs;
 pub(crate) use mount::{BindArg, EnvArg, TmpfsArg};
 

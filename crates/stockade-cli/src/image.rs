@@ -1,16 +1,16 @@
 //! `stockade image`, and the image of `stockade run --image`.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::env;
-use std::io::{self, IsTerminal, Write};
+use std::io::{self, BufRead, IsTerminal, Read, Write};
 
 use comfy_table::{Table, TableStyle};
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde::Serialize;
-use stockade::oci::{Entry, Image, Progress, Root, Source, Store};
+use stockade::oci::{Credentials, Entry, Image, Progress, PullOptions, Root, Source, Store};
 use stockade::{Bytes, Error, ErrorKind, Policy, Program, Result};
 
-use crate::args::{BackendArg, ImageCommand, RunArgs};
+use crate::args::{BackendArg, ImageCommand, PullArgs, RunArgs};
 use crate::backend::Choice;
 use crate::exit::{self, Exit};
 
@@ -27,6 +27,11 @@ fn attempt(command: &ImageCommand) -> Result<String> {
         ImageCommand::Load { source } => {
             let image = load(&store, source)?;
             // What the first run would wait for.
+            store.root(&image)?;
+            Ok(format!("{}\n", image.digest()))
+        }
+        ImageCommand::Pull(args) => {
+            let image = pull(&store, args)?;
             store.root(&image)?;
             Ok(format!("{}\n", image.digest()))
         }
@@ -124,15 +129,83 @@ fn load(store: &Store, source: &Source) -> Result<Image> {
     if !io::stderr().is_terminal() {
         return store.load(source, &mut |_| {});
     }
-    let bars = MultiProgress::with_draw_target(ProgressDrawTarget::stderr());
-    let mut known: HashMap<String, ProgressBar> = HashMap::new();
-    let loaded = store.load(source, &mut |Progress { blob, done, size, .. }| {
-        let bar = known.entry(blob.to_owned()).or_insert_with(|| bars.add(bar(blob, size)));
-        bar.set_position(done);
-    });
-    // A terminal that cannot be cleared has more to show than it needs, and nothing else.
-    let _ = bars.clear();
-    loaded
+    let mut bars = Bars::new();
+    store.load(source, &mut |progress| bars.show(progress))
+}
+
+/// Pulls an image, with bars if somebody watches, else with a line for each part that is there.
+fn pull(store: &Store, args: &PullArgs) -> Result<Image> {
+    let mut options = PullOptions::default();
+    options.plain_http = args.plain_http;
+    options.credentials = match &args.username {
+        Some(username) => Some(Credentials {
+            username: username.clone(),
+            password: password(io::stdin().lock())?,
+        }),
+        None => Credentials::of_docker(&args.name, |variable| env::var_os(variable))?,
+    };
+    if io::stderr().is_terminal() {
+        let mut bars = Bars::new();
+        return store.pull(&args.name, &options, &mut |progress| bars.show(progress));
+    }
+    let mut said = HashSet::new();
+    store.pull(&args.name, &options, &mut |Progress { blob, done, size, .. }| {
+        if done == size && said.insert(blob.to_owned()) {
+            exit::say(&format!("{blob}: {}", Bytes(size)));
+        }
+    })
+}
+
+/// Most bytes that a password may have.
+const LONGEST_PASSWORD: u64 = 64 << 10;
+
+/// The first line of what is read.
+fn password(from: impl BufRead) -> Result<String> {
+    let mut line = String::new();
+    from.take(LONGEST_PASSWORD).read_line(&mut line).map_err(|error| {
+        Error::new(ErrorKind::Io, error).with_hint("a password is a line of text")
+    })?;
+    let line = line.trim_end_matches(['\n', '\r']);
+    if line.is_empty() {
+        let hint = "write it to standard input: stockade image pull ... < file";
+        return Err(Error::new(ErrorKind::InvalidPolicy, NoPassword).with_hint(hint));
+    }
+    Ok(line.to_owned())
+}
+
+#[derive(Debug, thiserror::Error)]
+#[error("standard input holds no password")]
+struct NoPassword;
+
+/// A bar for each part of an image, and one for the whole. They are gone when this value is.
+struct Bars {
+    all: MultiProgress,
+    whole: ProgressBar,
+    parts: HashMap<String, ProgressBar>,
+}
+
+impl Bars {
+    fn new() -> Self {
+        let all = MultiProgress::with_draw_target(ProgressDrawTarget::stderr());
+        let whole = all.add(bar("all", 0));
+        Self { all, whole, parts: HashMap::new() }
+    }
+
+    fn show(&mut self, Progress { blob, done, size, .. }: Progress<'_>) {
+        let part = self.parts.entry(blob.to_owned()).or_insert_with(|| {
+            self.whole.inc_length(size);
+            self.all.insert_before(&self.whole, bar(blob, size))
+        });
+        part.set_position(done);
+        self.whole.set_position(self.parts.values().map(ProgressBar::position).sum());
+    }
+}
+
+impl Drop for Bars {
+    fn drop(&mut self) {
+        // A terminal that cannot be cleared has more to show than it needs, and nothing else.
+        let _ = self.all.clear();
+    }
 }
 
 fn bar(blob: &str, size: u64) -> ProgressBar {
@@ -144,4 +217,19 @@ fn bar(blob: &str, size: u64) -> ProgressBar {
     // Enough of a digest to tell one from another.
     let name = blob.rsplit(':').next().unwrap_or(blob);
     bar.with_message(name.chars().take(20).collect::<String>())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::password;
+
+    #[test]
+    fn a_password_is_a_line() {
+        for (text, found) in [("secret\nmore\n", "secret"), ("a b\r\n", "a b"), ("end", "end")] {
+            assert_eq!(password(text.as_bytes()).expect("a password"), found);
+        }
+        for text in [&b""[..], b"\n", b"\xff\n"] {
+            password(text).expect_err("it is none");
+        }
+    }
 }

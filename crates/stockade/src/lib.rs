@@ -60,6 +60,7 @@
 //! | `doctor` | no | [`doctor`](mod@doctor): what this host can enforce; brings in both backends and the attacks |
 //! | `embed` | no | [`embed`]: what bindings to other languages are made of |
 //! | `oci` | no | `oci`: images and bundles of the Open Container Initiative as policies and programs |
+//! | `pull` | no | `oci::Store::pull`: images from registries; brings in `oci` and an HTTP client |
 //! | `wasm` | yes | `WasmSandbox`: WebAssembly modules and components ([`manual::wasm`]), brings in wasmtime; `wasm`: calls of their functions ([`manual::plugins`]); `runtime`: Python and JavaScript source ([`manual::runtimes`]) |
 //!
 //! A feature adds names and never changes what others do. Without any backend [`auto`] answers

@@ -1,6 +1,6 @@
 //! `stockade image`: its options.
 
-use clap::Subcommand;
+use clap::{Args, Subcommand};
 use stockade::oci::{Name, Source};
 
 #[derive(Debug, Subcommand)]
@@ -11,6 +11,8 @@ pub(crate) enum ImageCommand {
         #[arg(value_name = "SOURCE")]
         source: Source,
     },
+    /// Get an image from its registry, each part checked against its digest
+    Pull(PullArgs),
     /// Show which images are in the store
     List {
         /// Print JSON instead of a table
@@ -22,4 +24,20 @@ pub(crate) enum ImageCommand {
         #[arg(value_name = "NAME", required = true)]
         names: Vec<Name>,
     },
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct PullArgs {
+    /// [REGISTRY/]PATH[:TAG][@DIGEST]; Docker's registry and `latest` unless it says otherwise
+    #[arg(value_name = "NAME")]
+    pub(crate) name: Name,
+    /// Speak to the registry without encryption, as is done to one on this machine
+    #[arg(long)]
+    pub(crate) plain_http: bool,
+    /// Say who asks; without it what `docker login` noted in its own file, else nobody
+    #[arg(long, value_name = "NAME", requires = "password_stdin")]
+    pub(crate) username: Option<String>,
+    /// Read the password, or a token for it, from the first line of standard input
+    #[arg(long, requires = "username")]
+    pub(crate) password_stdin: bool,
 }

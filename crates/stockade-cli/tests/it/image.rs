@@ -1,8 +1,12 @@
 //! Images: loaded, listed, removed, and run in.
 
 use std::fs;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{TcpListener, TcpStream};
 use std::path::Path;
-use std::process::Stdio;
+use std::process::{Child, Command, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
@@ -188,4 +192,133 @@ fn what_does_not_go_together_is_refused() {
     let outcome = ground.run(&["--image", "docker-archive:/nowhere.tar"]);
     assert_eq!(outcome.code, 125, "{outcome:?}");
     assert!(outcome.stderr.contains("/nowhere.tar"), "{outcome:?}");
+}
+
+/// Debian's registry, on the loopback; ended with this value.
+struct Registry {
+    child: Child,
+    address: String,
+}
+
+impl Drop for Registry {
+    fn drop(&mut self) {
+        // It may have ended by itself.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+impl Registry {
+    fn start(directory: &Path) -> Self {
+        // Somebody else may take the port in between; then it says so and ends.
+        let port = TcpListener::bind("127.0.0.1:0").and_then(|it| it.local_addr()).expect("a port");
+        let address = port.to_string();
+        let root = directory.join("registry");
+        let config = format!(
+            "version: 0.1\nlog: {{level: error}}\nstorage: {{filesystem: {{rootdirectory: {}}}}}\n\
+             http: {{addr: \"{address}\"}}\n",
+            root.display()
+        );
+        let file = directory.join("registry.yml");
+        fs::write(&file, config).expect("a file");
+        let child = Command::new("docker-registry")
+            .arg("serve")
+            .arg(&file)
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("it starts");
+        let mut registry = Self { child, address };
+        let until = Instant::now() + Duration::from_secs(60);
+        while TcpStream::connect(&registry.address).is_err() {
+            let ended = registry.child.try_wait().expect("it can be asked");
+            if ended.is_some() || Instant::now() > until {
+                let mut said = String::new();
+                if let Some(stderr) = &mut registry.child.stderr {
+                    let _ = stderr.read_to_string(&mut said);
+                }
+                panic!("the registry does not listen: {ended:?} {said}");
+            }
+            thread::sleep(Duration::from_millis(20));
+        }
+        registry
+    }
+}
+
+#[test]
+fn an_image_is_pulled_from_a_registry_and_run() {
+    for tool in ["docker-registry", "skopeo"] {
+        if Command::new(tool).arg("--version").output().is_err() {
+            println!(
+                "SKIP: image::an_image_is_pulled_from_a_registry_and_run: {tool} is not installed"
+            );
+            return;
+        }
+    }
+    let ground = Ground::new();
+    let registry = Registry::start(ground.dir.path());
+    let there = format!("{}/team/tools:v1", registry.address);
+    let from = format!("{}:example/tools:v1", ground.source());
+    let to = format!("docker://{there}");
+    let words = ["--insecure-policy", "copy", "--quiet", "--dest-tls-verify=false", &from, &to];
+    let pushed = Command::new("skopeo").args(words).output().expect("it runs");
+    assert!(pushed.status.success(), "{pushed:?}");
+
+    // A registry is asked when somebody says so, and not before.
+    let early = ground.run(&["--image", &there]);
+    assert_eq!(early.code, 125, "{early:?}");
+    assert!(early.stderr.contains(&format!("stockade image pull {there}")), "{early:?}");
+
+    let pulled = ground.call(&["image", "pull", &there]);
+    assert_eq!(pulled.code, 0, "{pulled:?}");
+    assert!(pulled.stdout.starts_with("sha256:"), "{pulled:?}");
+    assert_eq!(pulled.stderr.lines().count(), 1, "a line for the layer: {pulled:?}");
+    drop(registry);
+    let outcome = ground.run(&["--image", &there]);
+    assert_eq!((outcome.code, outcome.stdout.as_str()), (0, "of\nthe image\n"), "{outcome:?}");
+}
+
+#[test]
+fn a_registry_that_refuses_is_told_of() {
+    let ground = Ground::new();
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let address = listener.local_addr().expect("an address");
+    // It wants a password, and has no such image.
+    let server = thread::spawn(move || {
+        let answers = ["401 No\r\nWWW-Authenticate: Basic realm=\"x\"", "404 No"];
+        answers.map(|answer| {
+            let (mut stream, _) = listener.accept().expect("somebody asks");
+            let lines = BufReader::new(&stream).lines().map_while(Result::ok);
+            let asked: Vec<_> = lines.take_while(|line| !line.is_empty()).collect();
+            let text =
+                format!("HTTP/1.1 {answer}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
+            stream.write_all(text.as_bytes()).expect("somebody listens");
+            asked.join("\n")
+        })
+    });
+    let name = format!("{address}/team/app");
+    let mut command = stockade();
+    command.env("STOCKADE_IMAGES", ground.dir.path().join("store"));
+    command.args(["image", "pull", &name, "--username", "me", "--password-stdin"]);
+    let command = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = command.spawn().expect("it starts");
+    let mut input = child.stdin.take().expect("its input");
+    input.write_all(b"pass:word\n").expect("it reads");
+    drop(input);
+    let outcome = Outcome::from(child.wait_with_output().expect("it ends"));
+    assert_eq!(outcome.code, 125, "{outcome:?}");
+    assert!(outcome.stderr.contains("404") && outcome.stderr.contains("hint: "), "{outcome:?}");
+    let [first, second] = server.join().expect("it served");
+    assert!(first.contains("/v2/team/app/manifests/latest"), "{first}");
+    assert!(second.to_lowercase().contains("authorization: basic bwu6cgfzczp3b3jk"), "{second}");
+
+    for words in [
+        &["image", "pull"][..],
+        &["image", "pull", "Not A Name"],
+        &["image", "pull", "alpine", "--username", "me"],
+        &["image", "pull", "alpine", "--password-stdin"],
+    ] {
+        assert_eq!(ground.call(words).code, 2, "{words:?}");
+    }
 }

@@ -7,6 +7,7 @@ mod ordinary;
 mod real;
 mod resume;
 mod server;
+mod tls;
 
 use std::collections::BTreeMap;
 use std::fs;
