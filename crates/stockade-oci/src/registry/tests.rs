@@ -120,8 +120,7 @@ fn what_docker_noted_is_found_by_the_registry() {
 #[test]
 fn a_password_is_not_shown() {
     let credentials = Credentials { username: "me".into(), password: "secret".into() };
-    let mut options = PullOptions::default();
-    options.credentials = Some(credentials);
+    let options = PullOptions { credentials: Some(credentials), ..PullOptions::default() };
     let text = format!("{options:?}");
     assert!(text.contains("me") && !text.contains("secret"), "{text}");
 }
