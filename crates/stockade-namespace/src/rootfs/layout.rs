@@ -24,10 +24,11 @@ const FILE_MODE: u32 = 0o555;
 /// Files of `/proc` that describe the host rather than the sandbox. Each costs some microseconds
 /// in every run, so only those whose contents matter are here: memory and messages of the kernel
 /// (`kcore`, `kmsg`), its addresses (`kallsyms`), a trigger that acts on the host (`sysrq-trigger`), the host user's keyrings
-/// (`keys`), names of the host's tasks (`timer_list`, `sched_debug`), and the interrupt counts
-/// that keystrokes can be timed by. Everything else is the kernel's version and hardware, or is
-/// closed to ids that own nothing.
-const MASKED: [&str; 8] = [
+/// (`keys`), names of the host's tasks (`timer_list`, `sched_debug`), the interrupt counts that keystrokes
+/// can be timed by, where the kernel's tasks wait (`latency_stats`), and what drivers have put there over
+/// the years (`acpi`, `asound`, `scsi`), some of it to be written to. Everything else is the kernel's
+/// version and hardware, or is closed to ids that own nothing.
+const MASKED: [&str; 12] = [
     "/proc/kcore",
     "/proc/kmsg",
     "/proc/sysrq-trigger",
@@ -36,6 +37,10 @@ const MASKED: [&str; 8] = [
     "/proc/timer_list",
     "/proc/sched_debug",
     "/proc/interrupts",
+    "/proc/latency_stats",
+    "/proc/acpi",
+    "/proc/asound",
+    "/proc/scsi",
 ];
 
 /// A policy's file tree. Lists are in mount order: parents before what is beneath them.

@@ -386,4 +386,8 @@ fn links_are_followed_as_inside() {
 fn masks_exist_on_this_host() {
     let layout = layout(Base::Empty, Vec::new()).expect("a layout");
     assert!(layout.masks.iter().all(|path| path.starts_with("/proc/") && Path::new(path).exists()));
+    for path in ["/proc/kcore", "/proc/keys", "/proc/acpi", "/proc/scsi", "/proc/asound"] {
+        let masked = layout.masks.iter().any(|mask| mask == path);
+        assert_eq!(masked, Path::new(path).exists(), "{path}");
+    }
 }

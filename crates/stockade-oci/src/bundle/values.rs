@@ -202,23 +202,22 @@ pub(crate) const OPTIONS: &[Row] = &[
 ];
 
 const NOT_THERE: &str = "kernels since 4.11 do not have it";
-const HARDWARE: &str = "read-only; what it tells is the host's hardware";
 
 /// Paths of `linux.maskedPaths`.
 pub(crate) const MASKED: &[Row] = &[
+    honoured("/proc/acpi", "covered in every sandbox"),
+    honoured("/proc/asound", "covered in every sandbox"),
     honoured("/proc/interrupts", "covered in every sandbox"),
     honoured("/proc/kallsyms", "covered in every sandbox"),
     honoured("/proc/kcore", "covered in every sandbox"),
     honoured("/proc/keys", "covered in every sandbox"),
     honoured("/proc/kmsg", "covered in every sandbox"),
+    honoured("/proc/latency_stats", "covered in every sandbox"),
     honoured("/proc/sched_debug", "covered in every sandbox"),
+    honoured("/proc/scsi", "covered in every sandbox"),
     honoured("/proc/sysrq-trigger", "covered in every sandbox"),
     honoured("/proc/timer_list", "covered in every sandbox"),
     harmless("/proc/timer_stats", NOT_THERE),
-    not_enforced("/proc/acpi", HARDWARE),
-    not_enforced("/proc/asound", HARDWARE),
-    not_enforced("/proc/scsi", HARDWARE),
-    not_enforced("/proc/latency_stats", "read-only; what it tells is where the kernel waits"),
 ];
 
 /// Paths of `linux.maskedPaths` and `linux.readonlyPaths` by what they are beneath.

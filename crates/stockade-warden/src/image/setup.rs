@@ -151,6 +151,7 @@ fn mask(board: Board, plan: Plan<'_>, root: Fd, proc: Fd) -> Result<()> {
     }
     let mut records = plan.records(Section::Masks);
     let mut index = 0;
+    let mut empty = 0;
     while !records.is_empty() {
         board.item(index);
         index += 1;
@@ -160,18 +161,26 @@ fn mask(board: Board, plan: Plan<'_>, root: Fd, proc: Fd) -> Result<()> {
             Err(Errno::ENOENT) => continue,
             other => other?,
         };
-        let cover = if sys::stat_fd(target)?.mode & S_IFMT == S_IFDIR {
-            let options: [(&[u8], &[u8]); 1] = [(b"nr_inodes\0", b"1\0")];
-            sys::new_filesystem(b"tmpfs\0", &options, RDONLY | NOSUID | NODEV | NOEXEC)?
-        } else {
+        let cover = if sys::stat_fd(target)?.mode & S_IFMT != S_IFDIR {
             sys::clone_tree(null, b"\0")?
+        } else if empty != 0 {
+            sys::clone_tree(empty, b"\0")?
+        } else {
+            let options: [(&[u8], &[u8]); 1] = [(b"nr_inodes\0", b"1\0")];
+            empty = sys::new_filesystem(b"tmpfs\0", &options, RDONLY | NOSUID | NODEV | NOEXEC)?;
+            empty
         };
         let result = sys::attach(cover, target);
-        sys::close(cover);
+        if cover != empty {
+            sys::close(cover);
+        }
         sys::close(target);
         result?;
     }
     sys::close(null);
+    if empty != 0 {
+        sys::close(empty);
+    }
     Ok(())
 }
 

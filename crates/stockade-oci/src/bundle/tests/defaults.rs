@@ -52,12 +52,8 @@ fn the_default_config_of_root_loads() {
     assert_eq!(
         notes,
         [
-            ("linux.maskedPaths[0]", NotEnforced),
-            ("linux.maskedPaths[1]", NotEnforced),
-            ("linux.maskedPaths[4]", NotEnforced),
             ("linux.maskedPaths[6]", Harmless),
             ("linux.maskedPaths[8]", Harmless),
-            ("linux.maskedPaths[9]", NotEnforced),
             ("mounts[0]", Harmless),
             ("mounts[1]", Harmless),
             ("mounts[2]", Harmless),
