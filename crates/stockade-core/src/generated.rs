@@ -115,8 +115,12 @@ fn host_path() -> impl Strategy<Value = PathBuf> {
 }
 
 fn filesystem() -> impl Strategy<Value = Filesystem> {
-    let base =
-        prop_oneof![Just(Base::System), Just(Base::Empty), host_path().prop_map(Base::Rootfs)];
+    let base = prop_oneof![
+        Just(Base::System),
+        Just(Base::Empty),
+        host_path().prop_map(Base::Rootfs),
+        host_path().prop_map(Base::WritableRootfs),
+    ];
     let access = || select(&[Access::Ro, Access::Rw][..]);
     let mount = prop_oneof![
         (host_path(), access()).prop_map(|(source, access)| Mount::Bind {

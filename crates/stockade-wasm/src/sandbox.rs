@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use stockade_core::{
-    Control, Error, ErrorKind, NetworkMode, Phase, Plan, Policy, Prepared, Program, Result,
+    Base, Control, Error, ErrorKind, NetworkMode, Phase, Plan, Policy, Prepared, Program, Result,
     Sandbox, Support,
 };
 
@@ -185,8 +185,13 @@ impl WasmSandbox {
     }
 }
 
-/// A network is asked for, not limited: leaving it out would be another program.
+/// What is asked for and not limited: leaving it out would be another program.
 fn refuse_what_is_not_given(policy: &Policy) -> Result<()> {
+    if matches!(policy.filesystem.base, Base::WritableRootfs(_)) {
+        let what = "a root to write to, and the policy has `writable`".to_owned();
+        return Err(Error::new(ErrorKind::Unsupported, NotGiven { what })
+            .with_hint("leave `writable` out, or mount a `tmpfs` where the module writes"));
+    }
     if policy.network.mode == NetworkMode::None {
         return Ok(());
     }

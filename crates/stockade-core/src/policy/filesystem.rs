@@ -1,9 +1,11 @@
 //! The files a program sees.
 
 use std::collections::BTreeSet;
+use std::fmt;
 use std::path::{Path, PathBuf};
 
-use serde::de::{self, Deserializer};
+use serde::de::value::MapAccessDeserializer;
+use serde::de::{self, Deserializer, MapAccess, Unexpected, Visitor};
 use serde::ser::SerializeMap;
 use serde::{Deserialize, Serialize, Serializer};
 
@@ -25,8 +27,7 @@ pub struct Filesystem {
 }
 
 /// What stands at `/`.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Base {
     /// The host's `/usr`, `/bin`, `/sbin` and `/lib*`, read-only; a minimal `/etc` and `/dev`;
@@ -37,7 +38,20 @@ pub enum Base {
     Empty,
     /// A directory of the host, read-only, with the sandbox's own `/dev`, `/proc` and `/tmp`.
     /// The directory must hold these three as (empty) directories.
-    Rootfs(#[serde(with = "super::raw")] PathBuf),
+    Rootfs(PathBuf),
+    /// The same, and the program may change it: what it writes is in memory, bounded by the `disk` limit
+    /// and gone with the run. The directory itself stays as it is.
+    WritableRootfs(PathBuf),
+}
+
+impl Base {
+    /// The directory of the host that stands at `/`, if one does.
+    pub fn rootfs(&self) -> Option<&Path> {
+        match self {
+            Self::Rootfs(path) | Self::WritableRootfs(path) => Some(path),
+            Self::System | Self::Empty => None,
+        }
+    }
 }
 
 /// One thing mounted over the base.
@@ -117,7 +131,7 @@ const RESERVED: [&str; 3] = ["/", "/proc", "/dev"];
 
 impl Filesystem {
     pub(super) fn validate(&self, limits: &Limits) -> Result<(), PolicyError> {
-        if let Base::Rootfs(path) = &self.base
+        if let Some(path) = self.base.rootfs()
             && (path.as_os_str().is_empty() || has_nul(path))
         {
             return Err(PolicyError::value(
@@ -207,6 +221,67 @@ pub(super) fn check_guest_path(key: &str, path: &str) -> Result<(), PolicyError>
             path,
             "an absolute path without `.`, `..`, empty parts, a trailing `/` or NUL",
         ))
+    }
+}
+
+/// What a policy file may have as its base.
+const BASES: [&str; 3] = ["system", "empty", "rootfs"];
+
+/// The shape of a base that is a directory.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RootfsText {
+    rootfs: Raw,
+    #[serde(default)]
+    writable: bool,
+}
+
+struct BaseText;
+
+impl<'de> Visitor<'de> for BaseText {
+    type Value = Base;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("`system`, `empty`, or a table with `rootfs`")
+    }
+
+    fn visit_str<E: de::Error>(self, text: &str) -> Result<Base, E> {
+        match text {
+            "system" => Ok(Base::System),
+            "empty" => Ok(Base::Empty),
+            "rootfs" => Err(E::invalid_type(Unexpected::Str(text), &self)),
+            other => Err(E::unknown_variant(other, &BASES)),
+        }
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, entries: A) -> Result<Base, A::Error> {
+        let text = RootfsText::deserialize(MapAccessDeserializer::new(entries))?;
+        let path = text.rootfs.into_path();
+        Ok(if text.writable { Base::WritableRootfs(path) } else { Base::Rootfs(path) })
+    }
+}
+
+impl<'de> Deserialize<'de> for Base {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(BaseText)
+    }
+}
+
+impl Serialize for Base {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let (path, writable) = match self {
+            Self::System => return serializer.serialize_str("system"),
+            Self::Empty => return serializer.serialize_str("empty"),
+            Self::Rootfs(path) => (path, false),
+            Self::WritableRootfs(path) => (path, true),
+        };
+        let mut map = serializer.serialize_map(None)?;
+        map.serialize_entry("rootfs", &Raw::from(path.as_path()))?;
+        // Only where it is said, so that what a policy without it hashes to stays the same.
+        if writable {
+            map.serialize_entry("writable", &true)?;
+        }
+        map.end()
     }
 }
 

@@ -4,7 +4,7 @@ use std::ffi::OsString;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Path, PathBuf};
 
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde::{Deserialize, Serialize};
 
 /// Text, or a list of bytes where they are not UTF-8.
 #[derive(Serialize, Deserialize)]
@@ -40,13 +40,4 @@ impl From<&Path> for Raw {
     fn from(path: &Path) -> Self {
         path.as_os_str().as_bytes().into()
     }
-}
-
-/// A path, for `#[serde(with)]`.
-pub(super) fn serialize<S: Serializer>(path: &Path, serializer: S) -> Result<S::Ok, S::Error> {
-    Raw::from(path).serialize(serializer)
-}
-
-pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<PathBuf, D::Error> {
-    Raw::deserialize(deserializer).map(Raw::into_path)
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use proptest::prelude::*;
 
-use super::{Bytes, Cpus, Limit, MAX_POLICY_TEXT, Mount, Policy, PolicyError};
+use super::{Base, Bytes, Cpus, Limit, MAX_POLICY_TEXT, Mount, Policy, PolicyError};
 use crate::generated::{cases, policy};
 
 /// The documented defaults, key by key.
@@ -255,6 +255,50 @@ fn a_mount_is_exactly_one_thing() {
     ] {
         complaint(&format!("[filesystem]\nmounts = [{mount}]"));
     }
+}
+
+#[test]
+fn a_base_is_a_word_or_a_directory() {
+    let base = |text: &str| {
+        let policy = Policy::from_toml(&format!("[filesystem]\nbase = {text}"));
+        policy.map(|policy| policy.filesystem.base)
+    };
+    let path = || "/srv/root".into();
+    for (text, expected) in [
+        ("\"system\"", Base::System),
+        ("\"empty\"", Base::Empty),
+        ("{ rootfs = \"/srv/root\" }", Base::Rootfs(path())),
+        ("{ rootfs = \"/srv/root\", writable = false }", Base::Rootfs(path())),
+        ("{ rootfs = \"/srv/root\", writable = true }", Base::WritableRootfs(path())),
+        ("{ writable = true, rootfs = \"/srv/root\" }", Base::WritableRootfs(path())),
+    ] {
+        assert_eq!(base(text), Ok(expected), "{text}");
+    }
+    for (text, named) in [
+        ("\"sytem\"", "unknown variant `sytem`"),
+        ("\"rootfs\"", "a table with `rootfs`"),
+        ("1", "a table with `rootfs`"),
+        ("[\"/srv/root\"]", "a table with `rootfs`"),
+        ("{}", "`rootfs`"),
+        ("{ writable = true }", "`rootfs`"),
+        ("{ rootfs = \"/r\", writeable = true }", "unknown field `writeable`"),
+        ("{ rootfs = \"/r\", writable = \"yes\" }", "writable"),
+        ("{ rootfs = \"\", writable = true }", "filesystem.base.rootfs"),
+        ("{ system = {} }", "unknown field `system`"),
+    ] {
+        let error = complaint(&format!("[filesystem]\nbase = {text}"));
+        assert!(error.contains(named), "{text}: {error}");
+    }
+}
+
+#[test]
+fn a_policy_that_says_nothing_of_writing_hashes_as_before_it_could_be_said() {
+    let text = "[filesystem]\nbase = { rootfs = \"/srv/root\" }";
+    let policy = Policy::from_toml(text).expect("a policy");
+    assert!(!serde_json::to_string(&policy).expect("JSON").contains("writable"));
+    let writable = text.replace(" }", ", writable = true }");
+    let writable = Policy::from_toml(&writable).expect("a policy");
+    assert_ne!(writable.hash(), policy.hash());
 }
 
 #[test]

@@ -207,6 +207,15 @@ fn a_network_is_not_left_out_silently() {
 }
 
 #[test]
+fn a_root_to_write_to_is_not_left_out_silently() {
+    let mut policy = Policy::default();
+    policy.filesystem.base = stockade_core::Base::WritableRootfs("/srv".into());
+    let error = refused(&policy, &module(HELLO));
+    assert_eq!(error.kind(), ErrorKind::Unsupported);
+    assert!(error.to_string().contains("writable") && error.hint().is_some(), "{error}");
+}
+
+#[test]
 fn a_mount_or_a_root_that_is_not_there_is_named() {
     let [mut mount, mut root] = [(); 2].map(|()| Policy::default());
     mount.filesystem.mounts.push(Mount::read_only("/nonexistent/data", "/data"));
