@@ -65,9 +65,11 @@ static inline const char *errno_name(int error)
 #endif
         NAME(ENOSYS)
         NAME(ENOTDIR)
+        NAME(ENOTEMPTY)
         NAME(ENOTTY)
         NAME(ENXIO)
         NAME(EOPNOTSUPP)
+        NAME(EOVERFLOW)
         NAME(EPERM)
         NAME(EPIPE)
         NAME(EPROTONOSUPPORT)
@@ -77,9 +79,11 @@ static inline const char *errno_name(int error)
         NAME(ESOCKTNOSUPPORT)
 #endif
         NAME(ESRCH)
+        NAME(ETXTBSY)
 #ifdef EUSERS
         NAME(EUSERS)
 #endif
+        NAME(EXDEV)
     }
 #undef NAME
     snprintf(number, sizeof number, "errno %d", error);
