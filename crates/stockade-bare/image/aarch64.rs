@@ -36,6 +36,7 @@ pub unsafe fn syscall(nr: usize, args: [usize; 6]) -> isize {
 }
 
 pub const STAT_MODE: (usize, usize) = (2, 0);
+pub const STAT_OWNER: [(usize, usize); 2] = [(3, 0), (3, 32)];
 
 pub mod nr {
     pub const SETXATTR: usize = 5;

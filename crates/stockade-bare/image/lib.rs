@@ -6,7 +6,7 @@
 mod arch;
 mod memory;
 
-pub use arch::{STAT_MODE, nr, syscall};
+pub use arch::{STAT_MODE, STAT_OWNER, nr, syscall};
 
 unsafe extern "C" {
     /// Where the program begins; `stack` points to the number of arguments, which pointers to them

@@ -37,6 +37,7 @@ pub unsafe fn syscall(nr: usize, args: [usize; 6]) -> isize {
 }
 
 pub const STAT_MODE: (usize, usize) = (3, 0);
+pub const STAT_OWNER: [(usize, usize); 2] = [(3, 32), (4, 0)];
 
 pub mod nr {
     pub const READ: usize = 0;

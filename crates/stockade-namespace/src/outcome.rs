@@ -119,6 +119,7 @@ fn build_error(account: &Account) -> Error {
     }
     let item = account.get(Word::Item);
     let hint = match errno {
+        _ if step == Step::Layer => layer_hint(errno),
         libc::ENOSPC | libc::EUSERS => {
             "a limit on namespaces is reached: see /proc/sys/user/max_*_namespaces"
         }
@@ -136,6 +137,24 @@ fn build_error(account: &Account) -> Error {
         _ => "`stockade doctor` shows what this host can enforce",
     };
     Error::new(ErrorKind::Setup, BuildError::Step { step, item, source }).with_hint(hint)
+}
+
+/// What helps where a root cannot be made writable. Most of this is about copies: an overlay takes
+/// next to nothing.
+const fn layer_hint(errno: i32) -> &'static str {
+    match errno {
+        libc::ENOSPC => {
+            "there is no overlay for this root here, so it is copied, and is larger than `limits.disk`:              raise that, or have the root read-only"
+        }
+        libc::ENOMEM => {
+            "there is no overlay for this root here, so it is copied, and is larger than `limits.memory`:              raise that, or have the root read-only"
+        }
+        libc::EACCES => {
+            "there is no overlay for this root here, so it is copied, and the user who runs Stockade may              not read all of it: have the root read-only"
+        }
+        libc::ELOOP => "directories are nested too deeply in it: have the root read-only",
+        _ => "have the root read-only, which needs none of this",
+    }
 }
 
 /// Why the run ended. What Stockade did comes first, then what the kernel did on its behalf,

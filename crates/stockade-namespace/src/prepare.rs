@@ -71,6 +71,7 @@ impl Blueprint {
             .section(Section::Masks, strings(&layout.masks))
             .section(Section::Tmpfs, tmpfs(&layout))
             .section(Section::Binds, binds(&layout))
+            .section(Section::Writable, writable(&layout))
             .section(Section::Filter, filter(&plan, host.cgroups.memory.is_ok()));
         landlock::write(&mut writer, landlock_abi, &layout, network);
         limits::write(&mut writer, &plan, &host.cgroups, host.single_id());
@@ -122,6 +123,17 @@ fn binds(layout: &Layout) -> Vec<u8> {
             .u32(bind.uid)
             .u32(bind.gid)
             .u32(write.into());
+    }
+    writer.finish()
+}
+
+fn writable(layout: &Layout) -> Vec<u8> {
+    let mut writer = Writer::new();
+    if let Some(root) = &layout.writable_root {
+        writer.u32(root.uid).u32(root.gid);
+        for mount in &root.mounts {
+            writer.c_str(mount.as_bytes());
+        }
     }
     writer.finish()
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use stockade_core::{Control, Enforcement, EnforcementStatus, NetworkMode, Plan};
-use stockade_warden::wire::board::{Space, Word};
+use stockade_warden::wire::board::{Layer, Space, Word};
 use stockade_warden::wire::plan::MAX_DISKS;
 
 use crate::account::Account;
@@ -18,6 +18,9 @@ fn entry(plan: &Plan, account: &Account, planned: &Enforcement) -> Enforcement {
     let mut entry = planned.clone();
     if planned.status == EnforcementStatus::NotEnforced {
         return entry;
+    }
+    if let (Control::Filesystem, Some(mechanism)) = (planned.control, &mut entry.mechanism) {
+        mechanism.push_str(layer(account));
     }
     if let Some(reason) = shortfall(plan, account, planned) {
         entry.status = EnforcementStatus::NotEnforced;
@@ -35,6 +38,20 @@ fn entry(plan: &Plan, account: &Account, planned: &Enforcement) -> Enforcement {
 
 const ABOVE: &str =
     "the kernel killed a process for memory that ran out above: in a parent cgroup or on the host";
+
+/// How the root was made writable, to be said beside what keeps the rest as it is.
+fn layer(account: &Account) -> &'static str {
+    let made = account.get(Word::ReadLayer);
+    if made == Layer::Overlay as u64 {
+        "; an overlay in memory over the root"
+    } else if made == Layer::BareOverlay as u64 {
+        "; an overlay in memory over the root, without extended attributes"
+    } else if made == Layer::Copy as u64 {
+        "; a copy of the root in memory"
+    } else {
+        ""
+    }
+}
 
 /// How closely this run was looked at, where it was sampled.
 fn precision(account: &Account, control: Control) -> Option<String> {

@@ -84,6 +84,26 @@ fn an_empty_plan_has_empty_sections() {
 }
 
 #[test]
+fn what_makes_a_root_writable_is_there_or_is_not() {
+    let read = |section: Vec<u8>| {
+        let mut writer = PlanWriter::new();
+        writer.section(Section::Writable, section);
+        let bytes = writer.finish();
+        let plan = Plan::new(&bytes).expect("it was written just now");
+        plan.writable().map(|mut root| {
+            (root.uid, root.gid, root.mounts.c_str().map(<[u8]>::to_vec), root.mounts.is_empty())
+        })
+    };
+    let mut section = Writer::new();
+    section.u32(7).u32(8).c_str(b"/dev");
+    let section = section.finish();
+    assert_eq!(read(section.clone()), Some((7, 8, Some(b"/dev\0".to_vec()), true)));
+    assert_eq!(read(section[..8].to_vec()), Some((7, 8, None, true)));
+    assert_eq!(read(section[..7].to_vec()), None);
+    assert_eq!(read(Vec::new()), None);
+}
+
+#[test]
 fn a_plan_of_another_version_is_refused() {
     let mut bytes = full_plan();
     bytes[0] ^= 1;
@@ -139,9 +159,9 @@ fn steps_and_stops_are_their_numbers() {
         assert_eq!(Operation::from_number(number).map(|o| o as u64), Some(number));
     }
     assert_eq!((Operation::from_number(0), Operation::from_number(11)), (None, None));
-    assert!((Word::TimeDead as usize) < WORDS);
+    assert!((Word::ReadLayer as usize) < WORDS);
     assert!((Number::LandlockScopes as usize) < NUMBERS);
-    assert_eq!(Section::Watches as usize, SECTIONS - 1);
+    assert_eq!(Section::Writable as usize, SECTIONS - 1);
 }
 
 proptest! {

@@ -134,7 +134,7 @@ pub(super) const fn overwrite_system() -> Check {
 fn own_tree(policy: &Policy) -> Option<&'static str> {
     let filesystem = &policy.filesystem;
     let bound = filesystem.mounts.iter().any(|mount| matches!(mount, Mount::Bind { .. }));
-    let own = bound || matches!(filesystem.base, Base::Rootfs(_));
+    let own = bound || filesystem.base.rootfs().is_some();
     own.then_some("the policy binds files of the host, which may be those")
 }
 

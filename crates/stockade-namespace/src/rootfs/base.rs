@@ -40,7 +40,8 @@ const GENERATED: u32 = 0o644;
 /// The view of a base.
 pub(super) fn view(base: &Base, network: NetworkMode, hostname: &str) -> Result<View, RootfsError> {
     let mut view = match base {
-        Base::Rootfs(path) => return tree(path),
+        Base::Rootfs(path) => return tree(path, false),
+        Base::WritableRootfs(path) => return tree(path, true),
         _ => View::new(NodeKind::Dir),
     };
     view.put("/dev", NodeKind::Dir);
@@ -61,8 +62,8 @@ pub(super) fn view(base: &Base, network: NetworkMode, hostname: &str) -> Result<
     Ok(view)
 }
 
-fn tree(path: &Path) -> Result<View, RootfsError> {
-    let source = Source::rootfs(path)?;
+fn tree(path: &Path, writable: bool) -> Result<View, RootfsError> {
+    let source = if writable { Source::lower(path)? } else { Source::rootfs(path)? };
     for name in TREE_NEEDS {
         match fs::symlink_metadata(source.path.join(name)) {
             Ok(meta) if meta.is_dir() => {}
@@ -73,7 +74,8 @@ fn tree(path: &Path) -> Result<View, RootfsError> {
             _ => return Err(RootfsError::TreeLacks { rootfs: path.to_owned(), name }),
         }
     }
-    let mut view = View::new(NodeKind::Bind { source, flags: 0 });
+    let flags = if writable { bind::WRITE } else { 0 };
+    let mut view = View::new(NodeKind::Bind { source, flags });
     view.put("/dev", NodeKind::Tmpfs);
     fixed(&mut view)?;
     Ok(view)

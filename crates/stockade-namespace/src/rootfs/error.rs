@@ -42,6 +42,8 @@ pub(super) enum RootfsError {
     KernelInterface { role: Role, path: PathBuf },
     #[error("{role}, {path:?}, has the host's kernel interface mounted beneath it at {mount:?}")]
     KernelBeneath { role: Role, path: PathBuf, mount: PathBuf },
+    #[error("the root file system {rootfs:?} cannot be written to with {mount:?} mounted in it")]
+    MountBeneath { rootfs: PathBuf, mount: PathBuf },
     #[error("{role}, {path:?}, is the host's whole file tree")]
     HostRoot { role: Role, path: PathBuf },
     #[error("the root file system {rootfs:?} has no directory `/{name}`")]
@@ -100,6 +102,9 @@ impl RootfsError {
             Self::KernelBeneath { mount, .. } => {
                 format!("unmount {mount:?}, or bind what is beside it")
             }
+            Self::MountBeneath { mount, .. } => format!(
+                "unmount {mount:?} and bind what is there to the same place, or have the root read-only"
+            ),
             Self::KernelInterface { .. } => {
                 "a sandbox has its own `/proc` and `/dev`, and no `/sys`".to_owned()
             }

@@ -50,6 +50,8 @@ pub(crate) struct Layout {
     pub(crate) tmpfs: Vec<TmpfsSpec>,
     /// The policy's binds, with the owners of their sources.
     pub(crate) binds: Vec<BindSpec>,
+    /// What makes the root writable, if it is to be.
+    pub(crate) writable_root: Option<WritableRoot>,
     /// Paths of `/proc` to hide; all exist on this host.
     pub(crate) masks: Vec<String>,
     /// Bytes for all in-memory directories without a size of their own; zero for the kernel's
@@ -57,7 +59,7 @@ pub(crate) struct Layout {
     pub(crate) scratch_bytes: u64,
     /// Inodes for the same.
     pub(crate) scratch_inodes: u64,
-    /// Guest paths the program may write beneath, or to, where they are files.
+    /// Guest paths the program may write beneath, or to, where they are files; the root is one.
     pub(crate) writable: Vec<String>,
     /// The tree as the program will see it.
     pub(crate) view: View,
@@ -88,6 +90,17 @@ pub(crate) struct BindSpec {
     pub(crate) uid: u32,
     /// Group on the host.
     pub(crate) gid: u32,
+}
+
+/// A root that the program may write to: its owner's files become the workload's, in a layer over it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct WritableRoot {
+    /// Owner of the directory on the host.
+    pub(crate) uid: u32,
+    /// Its group on the host.
+    pub(crate) gid: u32,
+    /// Guest paths of the mounts that lie on the directory itself and are put over the layer.
+    pub(crate) mounts: Vec<String>,
 }
 
 impl Layout {
@@ -122,6 +135,7 @@ impl Layout {
         let mut layout = Self {
             tmpfs: Vec::new(),
             binds: Vec::new(),
+            writable_root: None,
             masks: masks.map(|&path| path.to_owned()).collect(),
             scratch_bytes,
             scratch_inodes,
@@ -147,6 +161,15 @@ impl Layout {
             .collect();
         for (path, node) in self.view.nodes() {
             let late = self.view.is_late(path);
+            if path == Path::new("/") {
+                if let NodeKind::Bind { source, flags: bind::WRITE } = &node.kind {
+                    let (uid, gid) = source.owner;
+                    let mounts = recipe::on_root(&self.view);
+                    self.writable_root = Some(WritableRoot { uid, gid, mounts });
+                    self.writable.push("/".to_owned());
+                }
+                continue;
+            }
             // Targets are strings, so nothing is lost.
             let path = path.to_string_lossy().into_owned();
             match &node.kind {

@@ -51,6 +51,19 @@ pub(super) fn late(view: &View) -> impl Iterator<Item = (String, &Path, &Node)> 
     nodes.enumerate().map(|(index, (path, node))| (format!("{LATE}/{index}"), path, node))
 }
 
+/// Where the root's own directory is mounted on, parents first.
+pub(super) fn on_root(view: &View) -> Vec<String> {
+    let top = Path::new("/");
+    let nodes = view.nodes().filter(|(path, node)| {
+        let above = path.ancestors().skip(1).find(|above| view.node(above).is_some());
+        let kind = &node.kind;
+        above == Some(top)
+            && !matches!(kind, NodeKind::Dir | NodeKind::Link(_) | NodeKind::Scratch { .. })
+    });
+    // Targets are strings, so nothing is lost.
+    nodes.map(|(path, _)| path.to_string_lossy().into_owned()).collect()
+}
+
 /// Whether the parent of `path` is a directory of the host, where nothing can be made.
 fn on_host(view: &View, path: &Path) -> bool {
     view.above(path).is_some_and(|node| matches!(node.kind, NodeKind::Bind { .. }))

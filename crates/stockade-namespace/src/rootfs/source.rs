@@ -89,6 +89,16 @@ impl Source {
         Ok(Self::pinned(canonical, &meta))
     }
 
+    /// The directory of a rootfs that is written to: one filesystem, since one is what is layered over.
+    pub(super) fn lower(path: &Path) -> Result<Self, RootfsError> {
+        let source = Self::rootfs(path)?;
+        let mounts = fs::read_to_string("/proc/self/mountinfo").unwrap_or_default();
+        match mount_beneath(&mounts, &source.path, |_| true) {
+            Some(mount) => Err(RootfsError::MountBeneath { rootfs: path.to_owned(), mount }),
+            None => Ok(source),
+        }
+    }
+
     /// Part of the base `system`. Not pinned: only root can replace it, and package managers do,
     /// while prepared programs live on.
     pub(super) fn system(path: &Path) -> Result<Self, RootfsError> {
@@ -133,22 +143,23 @@ fn refuse_kernel(role: &Role, named: &Path, canonical: &Path) -> Result<(), Root
     }
     // A bind takes along what is mounted beneath.
     let mounts = fs::read_to_string("/proc/self/mountinfo").unwrap_or_default();
-    match kernel_mount_beneath(&mounts, canonical) {
+    let kernel = |kind: &str| KERNEL_FILESYSTEM_NAMES.contains(&kind);
+    match mount_beneath(&mounts, canonical, kernel) {
         Some(mount) => Err(RootfsError::KernelBeneath { role, path, mount }),
         None => Ok(()),
     }
 }
 
-/// The first kernel interface that is mounted beneath `dir`, by a mountinfo text (see
+/// The first filesystem of a wanted kind that is mounted beneath `dir`, by a mountinfo text (see
 /// proc_pid_mountinfo(5)).
-fn kernel_mount_beneath(mountinfo: &str, dir: &Path) -> Option<PathBuf> {
+fn mount_beneath(mountinfo: &str, dir: &Path, wanted: impl Fn(&str) -> bool) -> Option<PathBuf> {
     mountinfo.lines().find_map(|line| {
         let (place, rest) = line.split_once(" - ")?;
         let kind = rest.split(' ').next()?;
         // Only a blank, tab, newline and backslash are escaped; none is in a kernel's own names.
         let mount = Path::new(place.split(' ').nth(4)?);
         let beneath = mount != dir && mount.starts_with(dir);
-        (beneath && KERNEL_FILESYSTEM_NAMES.contains(&kind)).then(|| mount.to_owned())
+        (beneath && wanted(kind)).then(|| mount.to_owned())
     })
 }
 

@@ -1,4 +1,5 @@
 mod temp_dir;
+mod written_to;
 
 use std::ffi::CString;
 use std::fs;

@@ -28,6 +28,7 @@ mod view;
 mod warden_loss;
 mod warden_stop;
 mod warm;
+mod writable;
 
 mod conformance {
     stockade_conformance::conformance!(crate::machine::subject());

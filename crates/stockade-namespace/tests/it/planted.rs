@@ -50,6 +50,8 @@ struct Tree {
     _scratch: Scratch,
     root: PathBuf,
     sentinel: PathBuf,
+    /// Whether programs may write to the root, in a layer of their own.
+    writable: bool,
     /// Settings of the kernel's that such trees are made for.
     settings: [String; 2],
 }
@@ -76,7 +78,12 @@ impl Tree {
         let sentinel = scratch.file("sentinel", UNTOUCHED);
         // Whoever reaches it can write to it.
         fs::set_permissions(&sentinel, Permissions::from_mode(0o666)).expect("it is ours");
-        Self { _scratch: scratch, root, sentinel, settings: settings() }
+        Self { _scratch: scratch, root, sentinel, writable: false, settings: settings() }
+    }
+
+    fn written_to(mut self) -> Self {
+        self.writable = true;
+        self
     }
 
     /// Puts something into every place.
@@ -88,8 +95,9 @@ impl Tree {
     }
 
     fn job<'a>(&self, subject: &'a Subject, guest: &Guest, paths: &[&str]) -> Job<'a> {
+        let base = if self.writable { Base::WritableRootfs } else { Base::Rootfs };
         Job::new(subject, guest).args(paths).policy(|policy| {
-            policy.filesystem.base = Base::Rootfs(self.root.clone());
+            policy.filesystem.base = base(self.root.clone());
             // The root has it already.
             policy.filesystem.mounts.clear();
         })
@@ -166,6 +174,7 @@ fn a_planted_proc_and_planted_devices_are_not_there() {
     });
     for tree in [files, directories, pipes, links, pattern, trigger] {
         tree.holds_nothing_of_its_own(&subject);
+        tree.written_to().holds_nothing_of_its_own(&subject);
     }
 }
 
@@ -240,7 +249,10 @@ fn places_that_are_swapped_during_a_thousand_spawns_lead_nowhere() {
             let guest = if number % 2 == 0 { IDENTIFY } else { OVERWRITE };
             let job = tree.job(&subject, &guest, &["/dev/null", "/proc", "/proc/keys"]);
             // What is built once is used again, so each is another root.
-            let job = job.mount(Mount::file("/tmp/number", number.to_string()));
+            let mut job = job.mount(Mount::file("/tmp/number", number.to_string()));
+            if number % 4 > 1 {
+                job.policy.filesystem.base = Base::WritableRootfs(tree.root.clone());
+            }
             match once(&job).map_err(|error| (error.kind(), error)) {
                 Ok(said) => {
                     started += 1;

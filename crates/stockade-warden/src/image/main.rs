@@ -14,9 +14,11 @@
 mod wire;
 
 mod board;
+mod copy;
 mod groups;
 mod house;
 mod init;
+mod layer;
 mod plans;
 mod pool;
 mod room;

@@ -122,7 +122,7 @@ impl State {
         taken.groups.show_limits(board);
 
         board.begin(Step::Binds);
-        let id_maps = self.id_maps(plan, slot)?;
+        let (id_maps, root_map) = self.id_maps(plan, slot)?;
         board.begin(Step::EnterRoot);
         self.enter_root(plan.number(Number::Root) as usize)?;
 
@@ -143,6 +143,7 @@ impl State {
             no_proc: self.home.no_proc,
             groups: taken.groups,
             id_maps,
+            root_map,
         };
         board.begin(Step::Clone);
         let (pid, pidfd) = clone_first(&birth, memory)?;
@@ -168,14 +169,15 @@ impl State {
         }
     }
 
-    fn id_maps(&mut self, plan: Plan<'_>, slot: usize) -> Result<[Fd; MAX_BINDS]> {
+    /// User namespaces for the owners of a plan's binds, and for that of a root that is made writable.
+    fn id_maps(&mut self, plan: Plan<'_>, slot: usize) -> Result<([Fd; MAX_BINDS], Fd)> {
         let mut id_maps = [0; MAX_BINDS];
         if self.home.single_id {
-            return Ok(id_maps);
+            return Ok((id_maps, 0));
         }
         let mut records = plan.records(Section::Binds);
         let count = core::iter::from_fn(|| Bind::next(&mut records)).count();
-        self.slots.make_room(slot, count);
+        self.slots.make_room(slot, count + 1);
         let mut records = plan.records(Section::Binds);
         for place in &mut id_maps {
             if records.is_empty() {
@@ -184,7 +186,11 @@ impl State {
             let record = Bind::next(&mut records).ok_or(Errno::EPROTO)?;
             *place = self.slots.id_map(&self.home, slot, record.uid, record.gid)?;
         }
-        Ok(id_maps)
+        let root_map = match plan.writable() {
+            Some(root) => self.slots.id_map(&self.home, slot, root.uid, root.gid)?,
+            None => 0,
+        };
+        Ok((id_maps, root_map))
     }
 
     /// Takes on a sandbox that was just cloned.

@@ -6,6 +6,7 @@
 use crate::board::{Board, attempt};
 use crate::groups::Groups;
 use crate::init::{self, Disks};
+use crate::layer;
 use crate::sys::{
     self, Cloned, Errno, Fd, NODEV, NOEXEC, NOSUID, O_DIRECTORY, O_PATH, RDONLY, RESOLVE_IN_ROOT,
     RESOLVE_NO_MAGICLINKS, RESOLVE_NO_SYMLINKS, Result, S_IFCHR, S_IFDIR, S_IFMT,
@@ -43,6 +44,8 @@ pub struct Birth {
     pub groups: Groups,
     /// User namespaces for the plan's binds, in their order.
     pub id_maps: [Fd; MAX_BINDS],
+    /// The one for a root that is made writable; 0 for none.
+    pub root_map: Fd,
 }
 
 /// Builds the world, forks the workload, stays as init.
@@ -76,10 +79,19 @@ pub fn first_process(birth: &Birth) -> ! {
 /// Closes what the warden has open for others. It may be thousands, and the workload's process would
 /// have to close them all over again.
 fn shed(birth: &Birth) -> Result<()> {
-    const MOST: usize = 8 + 2 * MAX_GROUPS + MAX_BINDS;
+    const MOST: usize = 9 + 2 * MAX_GROUPS + MAX_BINDS;
     let [stdin, stdout, stderr] = birth.streams;
-    let own =
-        [birth.proc, birth.warden, birth.socket, birth.gate, birth.user, stdin, stdout, stderr];
+    let own = [
+        birth.proc,
+        birth.warden,
+        birth.socket,
+        birth.gate,
+        birth.user,
+        birth.root_map,
+        stdin,
+        stdout,
+        stderr,
+    ];
     let groups = birth.groups.descriptors().chain(birth.groups.entrances());
     let mut keep = [0; MOST];
     for (place, fd) in keep.iter_mut().zip(own.into_iter().chain(groups).chain(birth.id_maps)) {
@@ -92,7 +104,16 @@ fn build(birth: &Birth, disks: &mut Disks) -> Result<()> {
     let (board, plan) = (birth.board, birth.plan);
     board.begin(Step::Session);
     sys::new_session()?;
-    let root = sys::open_at(sys::AT_FDCWD, b"/\0", O_PATH | O_DIRECTORY, 0)?;
+    let mut root = sys::open_at(sys::AT_FDCWD, b"/\0", O_PATH | O_DIRECTORY, 0)?;
+
+    let mut scratch = Scratch::default();
+    if !plan.section(Section::Writable).is_empty() {
+        board.begin(Step::Layer);
+        let writable = plan.writable().ok_or(Errno::EPROTO)?;
+        scratch.filesystem = new_scratch(board, plan, disks)?;
+        sys::attach(scratch.filesystem, root)?;
+        root = layer::add(birth, writable, root, scratch.filesystem)?;
+    }
 
     if !birth.no_proc {
         board.begin(Step::Proc);
@@ -104,7 +125,7 @@ fn build(birth: &Birth, disks: &mut Disks) -> Result<()> {
     }
 
     board.begin(Step::Tmpfs);
-    tmpfs(board, plan, root, disks)?;
+    tmpfs(board, plan, root, disks, scratch)?;
     board.begin(Step::Binds);
     binds(birth, root)?;
     board.stamp(Word::TimeMounts);
@@ -128,12 +149,12 @@ fn build(birth: &Birth, disks: &mut Disks) -> Result<()> {
 }
 
 /// Opens a place inside. No link is followed: host and warden must mean the same place.
-fn resolve(root: Fd, path: &[u8]) -> Result<Fd> {
+pub fn resolve(root: Fd, path: &[u8]) -> Result<Fd> {
     let resolve = RESOLVE_IN_ROOT | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS;
     sys::open_how(root, path, O_PATH, resolve)
 }
 
-fn mount(root: Fd, mount: Fd, path: &[u8]) -> Result<()> {
+pub fn mount(root: Fd, mount: Fd, path: &[u8]) -> Result<()> {
     let target = resolve(root, path)?;
     let result = sys::attach(mount, target);
     sys::close(target);
@@ -200,12 +221,32 @@ fn new_tmpfs(board: Board, disks: &mut Disks, bytes: u64, inodes: u64) -> Result
     Ok(mount)
 }
 
-/// Mounts the writable directories. Those without a size of their own are parts of one
-/// filesystem, so that together they have one bound.
-fn tmpfs(board: Board, plan: Plan<'_>, root: Fd, disks: &mut Disks) -> Result<()> {
+/// The filesystem of all writable directories that have no size of their own, so that together they
+/// have one bound. Each is a part of it.
+#[derive(Default)]
+struct Scratch<'a> {
+    /// 0 until something needs it.
+    filesystem: Fd,
+    /// Where it is attached, which the first part goes over.
+    under: Option<&'a [u8]>,
+    parts: u64,
+}
+
+fn new_scratch(board: Board, plan: Plan<'_>, disks: &mut Disks) -> Result<Fd> {
+    let bytes = plan.number(Number::ScratchBytes);
+    let inodes = plan.number(Number::ScratchInodes);
+    new_tmpfs(board, disks, bytes, inodes)
+}
+
+/// Mounts the writable directories.
+fn tmpfs<'a>(
+    board: Board,
+    plan: Plan<'a>,
+    root: Fd,
+    disks: &mut Disks,
+    mut scratch: Scratch<'a>,
+) -> Result<()> {
     let mut records = plan.records(Section::Tmpfs);
-    let mut scratch: Option<(Fd, &[u8])> = None;
-    let mut shared = 0u64;
     let part = |index: u64| Text::<24>::new().number(index).push(b"\0");
     let mut index = 0;
     while !records.is_empty() {
@@ -220,30 +261,24 @@ fn tmpfs(board: Board, plan: Plan<'_>, root: Fd, disks: &mut Disks) -> Result<()
             mount(root, filesystem, record.path)?;
             continue;
         }
-        let (filesystem, _) = match scratch {
-            Some(scratch) => scratch,
-            None => {
-                let bytes = plan.number(Number::ScratchBytes);
-                let inodes = plan.number(Number::ScratchInodes);
-                let filesystem = new_tmpfs(board, disks, bytes, inodes)?;
-                // Attached first, since only an attached mount can be copied; covered below.
-                mount(root, filesystem, record.path)?;
-                sys::make_dir(filesystem, part(0).bytes(), 0o1777)?;
-                scratch = Some((filesystem, record.path));
-                shared = 1;
-                continue;
-            }
-        };
-        let name = part(shared);
-        shared += 1;
-        sys::make_dir(filesystem, name.bytes(), 0o1777)?;
-        let copy = sys::clone_tree(filesystem, name.bytes())?;
+        let name = part(scratch.parts);
+        scratch.parts += 1;
+        if scratch.filesystem == 0 {
+            scratch.filesystem = new_scratch(board, plan, disks)?;
+            // Attached first, since only an attached mount can be copied; covered below.
+            mount(root, scratch.filesystem, record.path)?;
+            sys::make_dir(scratch.filesystem, name.bytes(), 0o1777)?;
+            scratch.under = Some(record.path);
+            continue;
+        }
+        sys::make_dir(scratch.filesystem, name.bytes(), 0o1777)?;
+        let copy = sys::clone_tree(scratch.filesystem, name.bytes())?;
         let result = mount(root, copy, record.path);
         sys::close(copy);
         result?;
     }
-    if let Some((filesystem, path)) = scratch {
-        let copy = sys::clone_tree(filesystem, part(0).bytes())?;
+    if let Some(path) = scratch.under {
+        let copy = sys::clone_tree(scratch.filesystem, part(0).bytes())?;
         let result = mount(root, copy, path);
         sys::close(copy);
         result?;

@@ -12,8 +12,9 @@ use crate::text::Text;
 use crate::wire::plan::MAX_BINDS;
 use crate::wire::request::MAX_RUNS;
 
-/// Most different owners whose files one slot can show as the workload's: what one plan may have.
-const ID_MAPS: usize = MAX_BINDS;
+/// Most different owners whose files one slot can show as the workload's: what one plan may have, of
+/// binds and of its root.
+const ID_MAPS: usize = MAX_BINDS + 1;
 
 /// A user and a network namespace, and the ids that belong to them.
 #[derive(Clone, Copy)]

@@ -27,6 +27,7 @@ pub(crate) const ALL_SECTIONS: [Section; SECTIONS] = [
     Section::Writes,
     Section::Counters,
     Section::Watches,
+    Section::Writable,
 ];
 
 /// Decodes `data` as everything there is.
@@ -39,6 +40,11 @@ pub(crate) fn anything(data: &[u8]) {
             records(data, plan.section(section));
             if let Some(string) = plan.string(section) {
                 path(data, string);
+            }
+        }
+        if let Some(mut writable) = plan.writable() {
+            while let Some(place) = writable.mounts.c_str() {
+                path(data, place);
             }
         }
     }

@@ -107,6 +107,20 @@ pub enum Word {
     InitReady,
     /// When a run that waits to be begun was built.
     TimeWaiting,
+    /// Read back: how the root was made writable, a [`Layer`]; zero where it can only be read.
+    ReadLayer,
+}
+
+/// How a root was made writable, for [`Word::ReadLayer`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u32)]
+pub enum Layer {
+    /// By an overlay.
+    Overlay = 1,
+    /// By an overlay without extended attributes, in which it notes what of the directory is gone.
+    BareOverlay,
+    /// By copying it.
+    Copy,
 }
 
 /// A namespace of a sandbox, for [`Word::ReadSpaces`].
@@ -147,6 +161,8 @@ pub enum Step {
     Clone,
     /// A session of its own.
     Session,
+    /// Making the root writable.
+    Layer,
     /// Mounting `/proc`.
     Proc,
     /// Hiding parts of `/proc`.
@@ -193,7 +209,7 @@ pub enum Step {
 
 impl Step {
     /// Every step, in order of its number.
-    pub const ALL: [Self; 28] = [
+    pub const ALL: [Self; 29] = [
         Self::None,
         Self::Decode,
         Self::Slot,
@@ -201,6 +217,7 @@ impl Step {
         Self::EnterRoot,
         Self::Clone,
         Self::Session,
+        Self::Layer,
         Self::Proc,
         Self::Mask,
         Self::Tmpfs,
@@ -234,6 +251,7 @@ impl Step {
             Self::EnterRoot => "entering the root's mount namespace",
             Self::Clone => "cloning the sandbox's first process",
             Self::Session => "starting a session",
+            Self::Layer => "making the root writable",
             Self::Proc => "mounting /proc",
             Self::Mask => "masking parts of /proc",
             Self::Tmpfs => "mounting the in-memory filesystems",

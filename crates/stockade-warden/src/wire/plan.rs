@@ -78,10 +78,12 @@ pub enum Section {
     Counters,
     /// [`Watch`]es: which files tell that a limit was hit.
     Watches,
+    /// What a [`Writable`] root is made of; empty for one that can only be read.
+    Writable,
 }
 
 /// How many sections there are.
-pub const SECTIONS: usize = 15;
+pub const SECTIONS: usize = 16;
 
 /// Bytes of header and table.
 pub const HEADER: usize = NUMBERS * 8 + SECTIONS * 16;
@@ -144,10 +146,28 @@ impl<'a> Plan<'a> {
         Reader::new(self.section(section))
     }
 
+    /// What makes the root writable, if it is to be.
+    pub fn writable(&self) -> Option<Writable<'a>> {
+        let mut records = self.records(Section::Writable);
+        Some(Writable { uid: records.u32()?, gid: records.u32()?, mounts: records })
+    }
+
     /// The only string of a section.
     pub fn string(&self, section: Section) -> Option<&'a [u8]> {
         self.records(section).c_str()
     }
+}
+
+/// A root that the program may change: what it writes goes to a layer in memory, over the root's
+/// directory of the host, and is gone with the run.
+#[derive(Clone, Copy)]
+pub struct Writable<'a> {
+    /// Owner of the directory on disk, whose files become the workload's.
+    pub uid: u32,
+    /// Its group on disk.
+    pub gid: u32,
+    /// Strings: where the root has mounts that are to be over the layer too.
+    pub mounts: Reader<'a>,
 }
 
 /// A Landlock rule: what may be done beneath a path.

@@ -1,7 +1,7 @@
 //! Files, directories and descriptors.
 
 use super::{Errno, Fd, Result, c_path, call, nr, plain};
-use bare::STAT_MODE;
+use bare::{STAT_MODE, STAT_OWNER};
 
 pub const O_RDONLY: u32 = 0;
 pub const O_WRONLY: u32 = 1;
@@ -25,10 +25,13 @@ pub const RESOLVE_IN_ROOT: u64 = 0x10;
 
 pub const AT_EMPTY_PATH: u32 = 0x1000;
 const AT_REMOVEDIR: usize = 0x200;
+pub const AT_SYMLINK_NOFOLLOW: usize = 0x100;
 
 pub const S_IFMT: u32 = 0o170_000;
 pub const S_IFDIR: u32 = 0o040_000;
 pub const S_IFCHR: u32 = 0o020_000;
+pub const S_IFREG: u32 = 0o100_000;
+pub const S_IFLNK: u32 = 0o120_000;
 
 const CLOSE_RANGE_CLOEXEC: usize = 4;
 const EPOLL_CTL_ADD: usize = 1;
@@ -42,7 +45,11 @@ pub struct Stat {
     pub device: u64,
     pub inode: u64,
     pub mode: u32,
+    pub uid: u32,
+    pub gid: u32,
     pub size: u64,
+    /// When its contents changed: seconds and nanoseconds.
+    pub modified: [u64; 2],
 }
 
 /// What the warden needs of a `statfs`.
@@ -171,8 +178,10 @@ type RawStat = [u64; 18];
 
 impl Stat {
     fn of(raw: &RawStat) -> Self {
-        let mode = (raw[STAT_MODE.0] >> STAT_MODE.1) as u32;
-        Self { device: raw[0], inode: raw[1], mode, size: raw[6] }
+        let [mode, uid, gid] =
+            [STAT_MODE, STAT_OWNER[0], STAT_OWNER[1]].map(|(at, shift)| (raw[at] >> shift) as u32);
+        let (size, modified) = (raw[6], [raw[11], raw[12]]);
+        Self { device: raw[0], inode: raw[1], mode, uid, gid, size, modified }
     }
 }
 
@@ -186,6 +195,15 @@ pub fn stat_fd(fd: Fd) -> Result<Stat> {
 pub fn stat_at(dir: Fd, path: &[u8]) -> Result<Stat> {
     let mut raw: RawStat = [0; 18];
     let args = [dir as usize, c_path(path)?, raw.as_mut_ptr() as usize, 0, 0, 0];
+    // SAFETY: reads the path up to its NUL and writes one stat into the room for it.
+    unsafe { call(nr::NEWFSTATAT, args) }?;
+    Ok(Stat::of(&raw))
+}
+
+/// As [`stat_at`], of a link itself.
+pub fn stat_link(dir: Fd, path: &[u8]) -> Result<Stat> {
+    let mut raw: RawStat = [0; 18];
+    let args = [dir as usize, c_path(path)?, raw.as_mut_ptr() as usize, AT_SYMLINK_NOFOLLOW, 0, 0];
     // SAFETY: reads the path up to its NUL and writes one stat into the room for it.
     unsafe { call(nr::NEWFSTATAT, args) }?;
     Ok(Stat::of(&raw))
@@ -234,9 +252,10 @@ pub fn read_link<'a>(dir: Fd, path: &[u8], buffer: &'a mut [u8]) -> Result<&'a [
     Ok(buffer.get(..len).unwrap_or(&[]))
 }
 
-pub fn chown(fd: Fd, uid: u32, gid: u32) -> Result<()> {
-    // SAFETY: takes numbers.
-    unsafe { plain(nr::FCHOWN, [fd as usize, uid as usize, gid as usize]) }.map(drop)
+/// Makes `path` the root of this process.
+pub fn change_root(path: &[u8]) -> Result<()> {
+    // SAFETY: reads the path up to its NUL.
+    unsafe { call(nr::CHROOT, [c_path(path)?, 0, 0, 0, 0, 0]) }.map(drop)
 }
 
 pub fn enter_dir(path: &[u8]) -> Result<()> {
@@ -259,6 +278,15 @@ pub fn list_dir(fd: Fd, buffer: &mut [u8]) -> Result<usize> {
     let args = [fd as usize, buffer.as_mut_ptr() as usize, buffer.len(), 0, 0, 0];
     // SAFETY: writes at most the buffer's length.
     unsafe { call(nr::GETDENTS64, args) }
+}
+
+/// The first name in a directory's entries, with its NUL, and the entries behind it; see getdents64(2).
+pub fn next_name(entries: &[u8]) -> Option<(&[u8], &[u8])> {
+    let size = u16::from_ne_bytes([*entries.get(16)?, *entries.get(17)?]);
+    let (entry, rest) = entries.split_at_checked(usize::from(size))?;
+    let name = entry.get(19..)?;
+    let end = name.iter().position(|byte| *byte == 0)?;
+    Some((name.get(..=end)?, rest))
 }
 
 pub fn event_fd() -> Result<Fd> {

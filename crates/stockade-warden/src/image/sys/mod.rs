@@ -8,6 +8,7 @@ mod clone;
 mod files;
 mod filters;
 mod memory;
+mod metadata;
 mod mounts;
 mod process;
 mod sockets;
@@ -17,6 +18,7 @@ pub use clone::*;
 pub use files::*;
 pub use filters::*;
 pub use memory::*;
+pub use metadata::*;
 pub use mounts::*;
 pub use process::*;
 pub use sockets::*;
@@ -38,7 +40,9 @@ impl Errno {
     pub const EINVAL: Self = Self(22);
     pub const EROFS: Self = Self(30);
     pub const ENOSYS: Self = Self(38);
+    pub const ELOOP: Self = Self(40);
     pub const EPROTO: Self = Self(71);
+    pub const EOPNOTSUPP: Self = Self(95);
     pub const ETIMEDOUT: Self = Self(110);
     pub const ESTALE: Self = Self(116);
 }

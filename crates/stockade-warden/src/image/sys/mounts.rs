@@ -15,6 +15,7 @@ const OPEN_TREE_CLONE: usize = 1;
 const AT_RECURSIVE: usize = 0x8000;
 const FSOPEN_CLOEXEC: usize = 1;
 const FSMOUNT_CLOEXEC: usize = 1;
+const FSCONFIG_SET_FLAG: usize = 0;
 const FSCONFIG_SET_STRING: usize = 1;
 const FSCONFIG_CMD_CREATE: usize = 6;
 const MOVE_FROM_FD: usize = 4;
@@ -96,7 +97,7 @@ fn apply(mount: Fd, attr: &MountAttr, recursive: usize) -> Result<()> {
     unsafe { call(MOUNT_SETATTR, args) }.map(drop)
 }
 
-/// A new, detached filesystem of type `kind`, with text options.
+/// A new, detached filesystem of type `kind`, with text options; an empty text is an option without one.
 pub fn new_filesystem(kind: &[u8], options: &[(&[u8], &[u8])], attributes: u64) -> Result<Fd> {
     // SAFETY: reads the name up to its NUL.
     let context = unsafe { call(FSOPEN, [c_path(kind)?, FSOPEN_CLOEXEC, 0, 0, 0, 0]) }? as Fd;
@@ -110,9 +111,12 @@ pub fn new_filesystem(kind: &[u8], options: &[(&[u8], &[u8])], attributes: u64) 
 
 fn configure(context: Fd, options: &[(&[u8], &[u8])]) -> Result<()> {
     for (key, value) in options {
-        let (key, value) = (c_path(key)?, c_path(value)?);
-        let args = [context as usize, FSCONFIG_SET_STRING, key, value, 0, 0];
-        // SAFETY: reads two strings up to their NULs.
+        let key = c_path(key)?;
+        let args = match value {
+            [] => [context as usize, FSCONFIG_SET_FLAG, key, 0, 0, 0],
+            text => [context as usize, FSCONFIG_SET_STRING, key, c_path(text)?, 0, 0],
+        };
+        // SAFETY: reads one or two strings up to their NULs.
         unsafe { call(FSCONFIG, args) }?;
     }
     // SAFETY: null pointers, as this command wants.
