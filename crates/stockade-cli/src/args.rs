@@ -233,9 +233,9 @@ pub(crate) struct RunArgs {
     #[arg(value_name = "ARGS", trailing_var_arg = true, allow_hyphen_values = true)]
     pub(crate) args: Vec<OsString>,
 
-    /// Run it in the files of an image, read-only, with the image's environment and working directory;
-    /// PROGRAM and ARGS are for its entrypoint, or replace its command: oci:DIR, docker-archive:FILE, or the
-    /// name of one that was loaded before
+    /// Run it in the files of an image, with the image's environment and working directory; what it writes
+    /// to them is in memory and gone when it ends. PROGRAM and ARGS are for its entrypoint, or replace its
+    /// command: oci:DIR, docker-archive:FILE, or the name of one that was loaded before
     #[arg(long, value_name = "IMAGE", conflicts_with_all = ["base", "rootfs"])]
     pub(crate) image: Option<Source>,
 
@@ -320,6 +320,13 @@ pub(crate) struct FileArgs {
     /// Use this directory of the host as `/`, read-only
     #[arg(long, value_name = "DIR")]
     pub(crate) rootfs: Option<PathBuf>,
+    /// Let it write to the root of `--rootfs`; what it writes is in memory, counts as `--disk`, and is gone
+    /// when it ends. The root of `--image` is writable without it
+    #[arg(long, conflicts_with = "read_only")]
+    pub(crate) writable: bool,
+    /// Have the root of `--image` read-only
+    #[arg(long)]
+    pub(crate) read_only: bool,
     /// Show a file or directory of the host, read-only; DST is SRC if left out
     #[arg(long, value_name = "SRC[:DST]", value_parser = mount::bind())]
     pub(crate) ro: Vec<BindArg>,

@@ -8,7 +8,7 @@ use comfy_table::{Table, TableStyle};
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde::Serialize;
 use stockade::oci::{Credentials, Entry, Image, Progress, PullOptions, Root, Source, Store};
-use stockade::{Bytes, Error, ErrorKind, Policy, Program, Result};
+use stockade::{Base, Bytes, Error, ErrorKind, Policy, Program, Result};
 
 use crate::args::{BackendArg, ImageCommand, PullArgs, RunArgs};
 use crate::backend::Choice;
@@ -102,9 +102,10 @@ impl Unpacked {
         Ok(Self { image, root })
     }
 
-    /// Puts into a policy what the image says.
+    /// Puts into a policy what the image says. Its programs expect to write to its files.
     pub(crate) fn apply_to(&self, policy: &mut Policy) {
         self.image.apply_to(self.root.path(), policy);
+        policy.filesystem.base = Base::WritableRootfs(self.root.path().to_owned());
     }
 
     /// What runs: the image's own command, or what is given for it.

@@ -62,6 +62,13 @@ fn set_files(policy: &mut Policy, given: &FileArgs) -> Result<()> {
     let files = &mut policy.filesystem;
     replace(&mut files.base, given.base.clone());
     replace(&mut files.base, given.rootfs.clone().map(Base::Rootfs));
+    let root = files.base.rootfs().map(Path::to_owned);
+    match root {
+        Some(root) if given.writable => files.base = Base::WritableRootfs(root),
+        Some(root) if given.read_only => files.base = Base::Rootfs(root),
+        None if given.writable => return Err(NoRoot.into()),
+        _ => {}
+    }
     let mut mounts = Vec::new();
     for (binds, access) in [(&given.ro, Access::Ro), (&given.rw, Access::Rw)] {
         for BindArg { source, target } in binds {
@@ -81,6 +88,18 @@ fn set_files(policy: &mut Policy, given: &FileArgs) -> Result<()> {
     files.mounts.retain(|mount| mounts.iter().all(|given| given.target() != mount.target()));
     files.mounts.extend(mounts);
     Ok(())
+}
+
+/// Nothing stands at `/` that could be written to.
+#[derive(Debug, thiserror::Error)]
+#[error("`--writable` needs a root that is a directory")]
+struct NoRoot;
+
+impl From<NoRoot> for Error {
+    fn from(error: NoRoot) -> Self {
+        Self::new(ErrorKind::InvalidPolicy, error)
+            .with_hint("name one with `--rootfs` or `--image`, or give a `--tmpfs` to write to")
+    }
 }
 
 /// The path inside that a host path has if no other is given: its absolute form, by name alone.

@@ -196,6 +196,7 @@ fn named_values_are_the_librarys() {
 #[test]
 fn a_root_is_either_a_base_or_a_directory() {
     assert!(misuse(&["--base", "empty", "--rootfs", "/r", "true"]).contains("--rootfs"));
+    assert!(misuse(&["--writable", "--read-only", "true"]).contains("--read-only"));
 }
 
 #[test]

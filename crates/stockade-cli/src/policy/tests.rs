@@ -51,6 +51,21 @@ fn options_change_what_they_name() {
 }
 
 #[test]
+fn a_root_is_written_to_where_that_is_said() {
+    let base = |words: &[&str]| policy(words).map(|policy| policy.filesystem.base);
+    let writable = base(&["--rootfs", "/r", "--writable"]).expect("a good policy");
+    assert_eq!(writable, Base::WritableRootfs("/r".into()));
+    let read_only = base(&["--rootfs", "/r", "--read-only"]).expect("a good policy");
+    assert_eq!(read_only, Base::Rootfs("/r".into()));
+    assert_eq!(base(&["--read-only"]).expect("a good policy"), Base::System);
+    for words in [&["--writable"][..], &["--base", "empty", "--writable"]] {
+        let error = base(words).expect_err("nothing to write to");
+        assert_eq!(error.kind(), ErrorKind::InvalidPolicy);
+        assert!(error.to_string().contains("--writable") && error.hint().is_some(), "{error}");
+    }
+}
+
+#[test]
 fn a_directory_is_mounted_before_what_is_in_it() {
     let policy = policy(&["--tmpfs", "/a/b:1MiB", "--rw", "/x:/a", "--ro", "/y:/a/b/c"]);
     let mounts = [

@@ -3,7 +3,7 @@
 use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -158,14 +158,52 @@ fn the_image_gives_environment_and_directory_and_options_count_more() {
     assert_eq!(ground.run(&["--image", &ground.source(), "--cwd", "/"]).code, 125);
 }
 
+/// The root directory of the only image that was loaded.
+fn only_root(ground: &Ground) -> PathBuf {
+    let root = fs::read_dir(ground.dir.path().join("store/roots")).expect("roots").next();
+    root.expect("one").expect("it can be read").path().join("root")
+}
+
 #[test]
-fn the_files_of_an_image_are_read_only_and_the_hosts_are_not_there() {
+fn a_program_writes_to_the_files_of_an_image_and_they_stay_as_they_are() {
+    let ground = Ground::with("/bin/write_file", &["/bin/write_file", "10"]);
+    let source = ground.source();
+    let image = |words: &[&str]| ground.run(&[&["--image", &source], words].concat());
+    let new = ["--", "/srv/new", "10"];
+    for _ in 0..2 {
+        let outcome = image(&new);
+        assert_eq!(
+            (outcome.code, outcome.stdout.as_str()),
+            (0, "wrote 10 bytes\nwrite: ok\n"),
+            "{outcome:?}"
+        );
+    }
+    let root = only_root(&ground);
+    assert!(!root.join("srv/new").exists());
+    let outcome = image(&["--writable", "--", "/srv/new", "10"]);
+    assert_eq!(outcome.code, 0, "{outcome:?}");
+    let outcome = image(&["--read-only", "--", "/srv/new", "10"]);
+    assert_eq!((outcome.code, outcome.stdout.as_str()), (3, "open: EROFS\n"), "{outcome:?}");
+    // It is bounded, and said to be.
+    let outcome = image(&["--disk", "64KiB", "--", "/srv/new", "100000"]);
+    assert_eq!(outcome.code, 124, "{outcome:?}");
+    assert!(outcome.stderr.contains("disk limit 64 KiB"), "{outcome:?}");
+    let rootfs = root.to_str().expect("a name");
+    let words = ["--rootfs", rootfs, "--writable", "--", "/bin/write_file", "/srv/new", "10"];
+    assert_eq!(ground.run(&words).code, 0);
+    assert!(!root.join("srv/new").exists());
+    let outcome = ground.run(&["--writable", "--", "true"]);
+    assert_eq!(outcome.code, 125, "{outcome:?}");
+    assert!(outcome.stderr.contains("hint: "), "{outcome:?}");
+}
+
+#[test]
+fn the_files_of_a_root_are_read_only_and_the_hosts_are_not_there() {
     let ground = Ground::new();
     let source = ground.source();
     let load = ground.call(&["image", "load", &source]);
     assert_eq!(load.code, 0, "{load:?}");
-    let root = fs::read_dir(ground.dir.path().join("store/roots")).expect("roots").next();
-    let root = root.expect("one").expect("it can be read").path().join("root");
+    let root = only_root(&ground);
     let rootfs = root.to_str().expect("a name");
     // The same directory by hand, where another program than the entrypoint can be named.
     for (path, code) in [("/bin/new", 3), ("/srv/new", 3), ("/tmp/new", 0), ("/etc/passwd", 3)] {
