@@ -306,6 +306,15 @@ int32_t stockade_policy_set_rootfs(stockade_policy *policy, const char *path,
                                    stockade_error **error);
 
 /**
+ * As stockade_policy_set_rootfs, and the program may write to it. What it writes is in memory, counts
+ * towards the limit on disk and is gone with the run; the directory itself is not changed.
+ *
+ * Errors: as those of stockade_policy_set_rootfs.
+ */
+int32_t stockade_policy_set_writable_rootfs(stockade_policy *policy, const char *path,
+                                            stockade_error **error);
+
+/**
  * Shows the program a file or directory of the host, `source`, at the absolute path `target`. `access` is
  * STOCKADE_READ_ONLY or STOCKADE_READ_WRITE. A relative source is looked up from the working directory of
  * the process when a program is prepared.

@@ -68,6 +68,10 @@ impl Policy {
         self.change(|policy| &mut policy.filesystem.base, Base::Rootfs(path))
     }
 
+    pub(crate) fn set_writable_rootfs(&mut self, path: std::path::PathBuf) -> Result<(), Failure> {
+        self.change(|policy| &mut policy.filesystem.base, Base::WritableRootfs(path))
+    }
+
     pub(crate) fn mount(&mut self, mount: Mount) -> Result<(), Failure> {
         self.asked.filesystem.mounts.push(mount);
         self.validate().inspect_err(|_| drop(self.asked.filesystem.mounts.pop()))

@@ -191,6 +191,12 @@ static void a_rootfs_is_set_and_replaced(void) {
     /* A path of the host's is bytes. */
     CHECK(stockade_policy_set_rootfs(policy, "/\xff", ERROR) == STOCKADE_OK);
     CHECK(has(policy, "{\"rootfs\":[47,255]}"));
+    CHECK(stockade_policy_set_writable_rootfs(policy, "/srv/root", ERROR) == STOCKADE_OK);
+    CHECK(has(policy, "{\"rootfs\":\"/srv/root\",\"writable\":true}"));
+    REFUSED(STOCKADE_INVALID_POLICY, "rootfs", policy,
+            stockade_policy_set_writable_rootfs(policy, "", ERROR));
+    REFUSED(STOCKADE_INVALID_ARGUMENT, "path", policy,
+            stockade_policy_set_writable_rootfs(policy, NULL, ERROR));
     CHECK(stockade_policy_set(policy, STOCKADE_BASE_SYSTEM, ERROR) == STOCKADE_OK);
     CHECK(has(policy, "\"base\":\"system\""));
     stockade_policy_free(policy);

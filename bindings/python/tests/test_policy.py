@@ -42,7 +42,7 @@ EVERY = {
 def test_every_keyword_is_known_here() -> None:
     from stockade.policy import KEYWORDS
 
-    assert set(EVERY) | {"rootfs"} == set(KEYWORDS)
+    assert set(EVERY) | {"rootfs", "writable"} == set(KEYWORDS)
 
 
 @pytest.mark.parametrize("keyword", EVERY)
@@ -139,6 +139,20 @@ def test_a_root_is_written_in_two_ways() -> None:
         Policy(rootfs="/srv/root", base="system")
 
 
+def test_a_root_is_written_to_where_that_is_said() -> None:
+    written = {"rootfs": "/srv/root", "writable": True}
+    policy = Policy(rootfs="/srv/root", writable=True)
+    assert policy == Policy(base=written)
+    assert policy.to_dict()["filesystem"]["base"] == written
+    assert policy.policy_hash != Policy(rootfs="/srv/root").policy_hash
+    assert Policy(rootfs="/srv/root", writable=False) == Policy(rootfs="/srv/root")
+    for keywords in ({"writable": True}, {"writable": True, "base": "system"}):
+        with pytest.raises(stockade.InvalidPolicy, match="writable"):
+            Policy(**keywords)
+    with pytest.raises(stockade.InvalidPolicy, match="writable"):
+        Policy(rootfs="/srv/root", writable="yes")
+
+
 def test_names_of_files_and_contents_need_not_be_utf_8() -> None:
     name = b"/srv/\xff"
     policy = Policy(mounts=[{"file": "/etc/x", "contents": b"\xff\0"}])
@@ -228,7 +242,8 @@ def test_the_signatures_show_every_keyword() -> None:
 
     for function in (stockade.run, stockade.arun):
         parameters = inspect.signature(function).parameters
-        assert set(EVERY) | {"rootfs", "timeout", "policy", "backend"} <= set(parameters)
+        wanted = {"rootfs", "writable", "timeout", "policy", "backend"}
+        assert set(EVERY) | wanted <= set(parameters)
         assert function.__doc__
 
 

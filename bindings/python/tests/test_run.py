@@ -265,6 +265,10 @@ def test_a_root_of_ones_own_takes_the_place_of_the_systems(run: Any, tmp_path: P
     )
     assert done.stdout == b"this"
     assert done.returncode != 0
+    script = "echo that > /only && rm -r /usr/x 2>/dev/null; cat /only"
+    done = run(["/bin/sh", "-c", script], rootfs=tmp_path, writable=True, mounts=binds, cwd="/")
+    assert done.stdout == b"that\n"
+    assert (tmp_path / "only").read_text() == "this"
 
 
 def test_the_network_is_closed_unless_it_is_asked_for(run: Any) -> None:

@@ -182,6 +182,21 @@ pub unsafe extern "C" fn stockade_policy_set_rootfs(
     answer(error, || needed(policy, "policy")?.set_rootfs(PathBuf::from(string(path, "path")?)))
 }
 
+/// As stockade_policy_set_rootfs, and the program may write to it. What it writes is in memory, counts
+/// towards the limit on disk and is gone with the run; the directory itself is not changed.
+///
+/// Errors: as those of stockade_policy_set_rootfs.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn stockade_policy_set_writable_rootfs(
+    policy: Option<&mut Policy>,
+    path: *const c_char,
+    error: *mut *mut Error,
+) -> i32 {
+    answer(error, || {
+        needed(policy, "policy")?.set_writable_rootfs(PathBuf::from(string(path, "path")?))
+    })
+}
+
 /// Shows the program a file or directory of the host, `source`, at the absolute path `target`. `access` is
 /// STOCKADE_READ_ONLY or STOCKADE_READ_WRITE. A relative source is looked up from the working directory of
 /// the process when a program is prepared.

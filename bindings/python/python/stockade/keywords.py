@@ -67,6 +67,7 @@ class PolicyKeywords(TypedDict, total=False):
     output_overflow: Optional[Literal["stop", "truncate"]]
     base: Optional[Union[str, Mapping[str, Any]]]
     rootfs: Optional[Union[str, os.PathLike[str]]]
+    writable: Optional[bool]
     mounts: Optional[Iterable[Mapping[str, Any]]]
     network: Optional[Literal["none", "loopback", "host"]]
     cwd: Optional[Union[str, os.PathLike[str]]]

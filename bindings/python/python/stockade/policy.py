@@ -51,8 +51,8 @@ _PLACES: Dict[str, Tuple[str, ...]] = {
     "best_effort": ("best_effort",),
     "warm": ("warm",),
 }
-#: Every keyword; ``rootfs`` is a way to write ``base``.
-KEYWORDS = (*_PLACES, "rootfs")
+#: Every keyword; ``rootfs`` with ``writable`` is a way to write ``base``.
+KEYWORDS = (*_PLACES, "rootfs", "writable")
 
 
 class Policy:
@@ -63,7 +63,8 @@ class Policy:
     Keywords are the keys of a policy file. Sizes are bytes or text such as ``"64MiB"``; durations are
     seconds, text such as ``"500ms"``, or a ``timedelta``; ``"unlimited"`` lifts a limit. ``env`` is
     added to ``HOME``, ``LANG`` and ``PATH``, which are all there is otherwise. ``rootfs`` is a
-    directory that takes the place of the system's.
+    directory that takes the place of the system's; with ``writable=True`` the program may change it, in
+    memory, until it ends.
 
     A policy is inert data: it can be compared, hashed, pickled and sent.
 
@@ -192,6 +193,10 @@ def _merged(data: Dict[str, Any], keywords: Mapping[str, Any]) -> Dict[str, Any]
         if "base" in keywords:
             raise InvalidPolicy("`rootfs` and `base` are two names for one thing: give one of them")
         keywords["base"] = {"rootfs": keywords.pop("rootfs")}
+        if "writable" in keywords:
+            keywords["base"]["writable"] = keywords.pop("writable")
+    elif "writable" in keywords:
+        raise InvalidPolicy("`writable` is said of a `rootfs`: give both")
     for name, value in keywords.items():
         if name not in _PLACES:
             raise TypeError(f"a policy has no keyword {name!r}{_meant(name)}")
