@@ -19,7 +19,9 @@ use std::path::Path;
 use rustix::fs::{Mode, OFlags};
 use serde::Serialize;
 use serde_json::Value;
-use stockade_core::{Error, Limits, Mount, NetworkMode, Policy, PolicyError, Program, Result};
+use stockade_core::{
+    Base, Error, Limits, Mount, NetworkMode, Policy, PolicyError, Program, ProgramSource, Result,
+};
 
 pub use error::{MAX_CONFIG, Refusal, RefusedFields};
 pub use table::{Row, Shape, Treatment};
@@ -93,9 +95,9 @@ pub struct Options {
     /// The limits where a config says nothing; a config knows none on time, output and disk. By default
     /// those of [`Policy`].
     pub limits: Limits,
-    /// A root that is to be writable is read-only instead, and only `/tmp`, `/dev/shm` and writable
-    /// mounts are not.
-    pub writable_root_is_read_only: bool,
+    /// What a program writes to a root that is to be writable is in memory, bounded by the limit on
+    /// disk, and gone with the run, where the specification has it stay in `root.path`.
+    pub writable_root_is_ephemeral: bool,
     /// A program that is to have a terminal has the streams it is started with instead.
     pub terminal_is_streams: bool,
     /// A filter of system calls that a config brings is left out; what is installed is the
@@ -153,13 +155,18 @@ impl Bundle {
         let args = process::read(&config, options, &mut policy, &mut found)?;
         let bundle = Inside::new(dir)?;
         mounts::read(&config, &bundle, &mut policy, &mut found)?;
-        linux::read(&config, options, &mut policy, &mut found)?;
         let (root, base) = root::read(&config, &bundle, options, &mut found)?;
         policy.filesystem.base = base;
+        linux::read(&config, options, &mut policy, &mut found)?;
         if !found.refused.is_empty() {
             return Err(RefusedFields { fields: found.refused }.into());
         }
         let program = program(&root, &args, &mut policy)?;
+        let native = matches!(program.source, ProgramSource::Executable(_));
+        if matches!(policy.filesystem.base, Base::WritableRootfs(_)) && !native {
+            found.harmless("root.readonly", "a module's root is read-only, with `/tmp` writable");
+            policy.filesystem.base = Base::Rootfs(root);
+        }
         if policy.network.mode == NetworkMode::Host {
             found.note(NoteKind::Opened, "linux.namespaces", HOST_NETWORK);
         }

@@ -58,7 +58,7 @@ pub(crate) const FIELDS: &[Row] = &[
     depends(
         "root.readonly",
         Flag,
-        "`true` is honoured; otherwise refused, unless `writable_root_is_read_only`",
+        "`true` is honoured; otherwise refused, unless `writable_root_is_ephemeral`",
     ),
     honoured("process", Object, "must be there"),
     depends("process.terminal", Flag, "refused when `true`, unless `terminal_is_streams`"),

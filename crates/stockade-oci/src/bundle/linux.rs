@@ -1,7 +1,7 @@
 //! `linux`: namespaces, resources, hidden paths and the system call filter.
 
 use serde_json::Value;
-use stockade_core::{Access, Bytes, Cpus, Limit, Mount, NetworkMode, Policy};
+use stockade_core::{Access, Base, Bytes, Cpus, Limit, Mount, NetworkMode, Policy};
 
 use super::error::BundleError;
 use super::process::inner_path;
@@ -191,11 +191,18 @@ fn read_only(linux: &Value, policy: &Policy, found: &mut Findings) -> Result<(),
     let mounts = policy.filesystem.mounts.iter();
     let mut writable = vec!["/tmp", "/dev/shm"];
     writable.extend(mounts.filter(|mount| is_writable(mount)).map(Mount::target));
+    let fixed = policy.filesystem.mounts.iter().filter(|mount| !is_writable(mount));
+    let mut own = vec!["/proc", "/dev", "/sys"];
+    own.extend(fixed.map(Mount::target));
+    let is_of_root = |inner: &str| !own.iter().any(|place| is_beneath(inner, place));
+    let root_is_writable = matches!(policy.filesystem.base, Base::WritableRootfs(_));
     for (index, text) in json::texts(json::at(linux, "readonlyPaths")).enumerate() {
         let path = format!("linux.readonlyPaths[{index}]");
         let inner = inner_path(&path, text)?;
         if writable.iter().any(|place| is_near(&inner, place)) {
             found.refuse(path, format!("{}: a mount is writable there", inner.escape_debug()));
+        } else if root_is_writable && is_of_root(&inner) {
+            found.refuse(path, format!("{}: the root is writable there", inner.escape_debug()));
         }
     }
     Ok(())

@@ -73,17 +73,21 @@ pub(super) fn read(
     if !root.is_dir() {
         return Err(BundleError::Kind { path, target: source, wanted: "a directory" });
     }
-    if json::at(config, "root.readonly") != &Value::Bool(true) {
-        if options.writable_root_is_read_only {
-            found.harmless(
-                "root.readonly",
-                "as the caller allows, the root is read-only, with `/tmp` writable",
-            );
-        } else {
-            found.refuse("root.readonly", "a root is read-only; see `writable_root_is_read_only`");
-        }
+    if json::at(config, "root.readonly") == &Value::Bool(true) {
+        return Ok((root.clone(), Base::Rootfs(root)));
     }
-    Ok((root.clone(), Base::Rootfs(root)))
+    if options.writable_root_is_ephemeral {
+        found.harmless(
+            "root.readonly",
+            "as the caller allows, what is written to the root is in memory and gone with the run",
+        );
+    } else {
+        found.refuse(
+            "root.readonly",
+            "what is written to a root does not stay; see `writable_root_is_ephemeral`",
+        );
+    }
+    Ok((root.clone(), Base::WritableRootfs(root)))
 }
 
 /// The host's path of a module that is named as a program of this root would be: links lead where they

@@ -230,7 +230,7 @@ pub(crate) const PATHS: &[Row] = &[
     refused("masked: any other", "no other path is covered"),
     honoured("read-only: beneath `/proc`", "all of it is"),
     harmless("read-only: beneath `/sys`", "not there"),
-    honoured("read-only: in the root", "all of it is"),
+    depends("read-only: in the root", "all of it is, unless the root is writable: then refused"),
     refused(
         "read-only: at, above or beneath a place that is writable",
         "of a mount, all or nothing is writable",

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use stockade_core::Limit;
+use stockade_core::{Base, Limit};
 
 use super::*;
 use NoteKind::{Harmless, NotEnforced};
@@ -20,8 +20,11 @@ fn what_a_caller_allows_is_accepted_with_a_note() {
     noted(&accepted(scratch.load_with(&config, &allowed)), "process.terminal", Harmless);
 
     config = with("root.readonly", json!(false));
-    let allowed = options(|options| options.writable_root_is_read_only = true);
-    noted(&accepted(scratch.load_with(&config, &allowed)), "root.readonly", Harmless);
+    let allowed = options(|options| options.writable_root_is_ephemeral = true);
+    let bundle = accepted(scratch.load_with(&config, &allowed));
+    noted(&bundle, "root.readonly", Harmless);
+    let root = scratch.0.join("rootfs");
+    assert_eq!(bundle.policy.filesystem.base, Base::WritableRootfs(root));
 
     config = with("linux.seccomp.defaultAction", json!("SCMP_ACT_ERRNO"));
     let allowed = options(|options| options.seccomp_is_own_profile = true);
@@ -38,6 +41,42 @@ fn what_a_caller_allows_is_accepted_with_a_note() {
 }
 
 #[test]
+fn a_root_that_is_written_to_has_no_path_that_is_not() {
+    let scratch = Scratch::new();
+    let allowed = Options { writable_root_is_ephemeral: true, ..Options::default() };
+    let options = json!(["rbind", "ro"]);
+    let bind =
+        json!({ "destination": "/data", "type": "bind", "source": "rootfs", "options": options });
+    for (readonly, expected) in [(true, &[][..]), (false, &["linux.readonlyPaths[0]"])] {
+        let mut config = with("root.readonly", json!(readonly));
+        put(&mut config, "mounts", json!([bind]));
+        put(&mut config, "linux.readonlyPaths", json!(["/etc", "/proc/sys", "/dev/x", "/data/x"]));
+        match scratch.load_with(&config, &allowed) {
+            Ok(bundle) => assert!(expected.is_empty(), "{:?}", bundle.notes),
+            refusal => assert_eq!(refused(refusal), expected),
+        }
+    }
+}
+
+#[test]
+fn a_modules_root_is_read_only_all_the_same() {
+    let scratch = Scratch::new();
+    let allowed = Options { writable_root_is_ephemeral: true, ..Options::default() };
+    let root = scratch.0.join("rootfs");
+    fs::write(root.join("job.wasm"), b"\0asm").expect("there is room");
+    let mut config = with("root.readonly", json!(false));
+    put(&mut config, "process.args", json!(["/job.wasm"]));
+    let bundle = accepted(scratch.load_with(&config, &allowed));
+    assert_eq!(bundle.policy.filesystem.base, Base::Rootfs(root));
+    let mut notes = bundle.notes.iter().filter(|note| note.path == "root.readonly");
+    assert!(
+        notes.next_back().expect("a note").reason.starts_with("a module's root"),
+        "{:?}",
+        bundle.notes
+    );
+}
+
+#[test]
 fn a_root_may_be_named_by_an_absolute_path_and_not_lead_out() {
     use std::os::unix::fs::symlink;
 
@@ -47,7 +86,7 @@ fn a_root_may_be_named_by_an_absolute_path_and_not_lead_out() {
     let root = |path: &str| {
         scratch.load(&with("root.path", json!(path))).map(|b| b.policy.filesystem.base)
     };
-    let rootfs = |path: &Path| stockade_core::Base::Rootfs(path.to_owned());
+    let rootfs = |path: &Path| Base::Rootfs(path.to_owned());
     let absolute = outside.0.join("rootfs");
     let named = root(absolute.to_str().expect("it is ASCII"));
     assert_eq!(named.expect("it is there"), rootfs(&absolute));

@@ -222,7 +222,7 @@ proptest! {
         }
         let options = Options {
             terminal_is_streams: true,
-            writable_root_is_read_only: true,
+            writable_root_is_ephemeral: true,
             seccomp_is_own_profile: true,
             ..Options::default()
         };
