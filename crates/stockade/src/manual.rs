@@ -24,6 +24,8 @@
 //! | [`bench`](mod@bench) | what isolation costs on this machine, and what it is worth |
 //! | [`bundles`] | running bundles of the Open Container Initiative, and what becomes of each of their fields |
 //! | [`containers`] | what works inside a container, and with which options |
+//! | [`container_runtime`] | running containers in the place of runc, and which walls they have |
+//! | [`docker`], [`containerd`], [`podman`] | how each engine, and Kubernetes, is told of it |
 //! | [`images`] | images of containers as the root that a program sees |
 //! | [`compatibility`] | which ordinary programs were compared inside and outside, and where they differ |
 //! | [`conformance`] | what holds on every backend, and where modules differ |
@@ -100,3 +102,15 @@ pub mod conformance {}
 
 #[doc = include_str!("manual/examples.md")]
 pub mod examples {}
+
+#[doc = include_str!("manual/container_runtime.md")]
+pub mod container_runtime {}
+
+#[doc = include_str!("manual/docker.md")]
+pub mod docker {}
+
+#[doc = include_str!("manual/containerd.md")]
+pub mod containerd {}
+
+#[doc = include_str!("manual/podman.md")]
+pub mod podman {}

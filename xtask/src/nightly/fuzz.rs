@@ -18,7 +18,8 @@ const CARGO_FUZZ: &str = "0.13.2";
 const SECONDS: u64 = 10;
 
 /// Targets that are built in a minute.
-pub(super) const LIGHT: [&str; 5] = ["kernel_files", "policy", "program", "seccomp", "wire"];
+pub(super) const LIGHT: [&str; 7] =
+    ["config", "kernel_files", "layer", "policy", "program", "seccomp", "wire"];
 /// Targets that build wasmtime: they run when they are named.
 pub(super) const HEAVY: [&str; 2] = ["module", "wasi"];
 
