@@ -9,8 +9,9 @@ use std::fs::File;
 use std::io::{Read, Write};
 use std::os::fd::BorrowedFd;
 
+use rustix::event::{PollFd, PollFlags, poll};
 use rustix::fs::{FileType, Mode, OFlags, mknodat, openat};
-use rustix::io::Errno;
+use rustix::io::{Errno, retry_on_intr};
 
 use crate::failure::{Context, Failure, Outcome};
 use crate::home::Entry;
@@ -88,6 +89,12 @@ impl Knocker {
         }
         let mut said = String::new();
         self.started.read_to_string(&mut said).context(|| "waiting for the program".into())?;
-        if said.is_empty() { Ok(()) } else { Err(Failure::new(said)) }
+        if !said.is_empty() {
+            return Err(Failure::new(said));
+        }
+        // execve(2) closes both, a moment apart, and whether the first is read from is what `state` looks at.
+        let mut unread = [PollFd::new(&self.start, PollFlags::empty())];
+        retry_on_intr(|| poll(&mut unread, None)).context(|| "waiting for the program".into())?;
+        Ok(())
     }
 }

@@ -119,6 +119,17 @@ fn run_gives_the_status_of_the_program_and_leaves_nothing() {
 }
 
 #[test]
+fn a_container_is_running_as_soon_as_it_was_started() {
+    if cannot_run() {
+        return;
+    }
+    for _ in 0..20 {
+        let container = Container::sleeping();
+        assert_eq!(container.status(), "running");
+    }
+}
+
+#[test]
 fn streams_are_those_of_create() {
     if cannot_run() {
         return;
