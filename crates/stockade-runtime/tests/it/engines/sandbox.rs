@@ -5,8 +5,8 @@
 
 use std::ffi::OsStr;
 use std::fs;
-use std::io::{Read, Write};
-use std::os::unix::fs::chown;
+use std::io::{self, Read, Write};
+use std::os::unix::fs::{PermissionsExt, chown};
 use std::process::{Child, Command, Stdio as Pipe};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -14,8 +14,9 @@ use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use stockade_core::{
-    Ability, Access, Control, Error, ErrorKind, Execution, GoOn, Input, Killer, Limit, Mount, Plan,
-    Policy, Prepared, Program, ProgramSource, Report, Result, Sandbox, Stdio, Support, Verdict,
+    Ability, Access, Control, Error, ErrorKind, Execution, GoOn, Input, Killer, Limit, Limits,
+    Mount, Plan, Policy, Prepared, Program, ProgramSource, Report, Result, Sandbox, Stdio, Support,
+    Verdict,
 };
 
 use super::docker::{Docker, IMAGE};
@@ -72,70 +73,72 @@ impl Sandbox for DockerSandbox<'_> {
 impl DockerSandbox<'_> {
     /// What of `docker run` says what a policy says.
     fn options_of(&self, policy: &Policy, id: &str) -> Result<Vec<String>> {
-        let limits = &policy.limits;
         // The root is read-only in every policy; both have a network device of their own at most.
         let mut words = vec!["--read-only".to_owned(), "--network=none".to_owned()];
-        let mut add = |word: String| words.push(word);
-        if let Limit::At(memory) = limits.memory {
-            add(format!("--memory={}", memory.0));
-            add(format!("--memory-swap={}", memory.0));
-        }
-        if let Limit::At(count) = limits.processes {
-            add(format!("--pids-limit={count}"));
-        }
-        if let Some(cpus) = limits.cpus {
-            add(format!("--cpus={cpus}"));
-        }
-        if let Limit::At(count) = limits.open_files {
-            add(format!("--ulimit=nofile={count}:{count}"));
-        }
-        if let Limit::At(size) = limits.file_size {
-            add(format!("--ulimit=fsize={0}:{0}", size.0));
-        }
-        let room = match limits.disk {
+        limits(&policy.limits, &mut words);
+        let room = match policy.limits.disk {
             Limit::At(disk) => format!(",size={},nr_inodes={}", disk.0, (disk.0 / 4096).max(16)),
             _ => String::new(),
         };
-        if let Limit::At(disk) = limits.disk {
-            add(format!("--shm-size={}", disk.0));
+        let mounts = &policy.filesystem.mounts;
+        if !mounts.iter().any(|mount| mount.target() == "/tmp") {
+            words.push(format!("--tmpfs=/tmp:mode=1777{room}"));
         }
-        let own =
-            |target: &str| policy.filesystem.mounts.iter().any(|mount| mount.target() == target);
-        if !own("/tmp") {
-            add(format!("--tmpfs=/tmp:mode=1777{room}"));
-        }
-        for mount in &policy.filesystem.mounts {
-            match mount {
-                Mount::Bind { source, target, access } => {
-                    // Who gives a directory to a user gives it to that user.
-                    if *access == Access::Rw && self.user.is_some() {
-                        chown(source, self.user, self.user)
-                            .map_err(|error| Error::new(ErrorKind::Setup, error))?;
-                    }
-                    let access = if *access == Access::Rw { "" } else { ",readonly" };
-                    let source = source.display();
-                    add(format!("--mount=type=bind,source={source},target={target}{access}"));
+        for mount in mounts {
+            words.push(match mount {
+                Mount::Tmpfs { target, .. } => format!("--tmpfs={target}:mode=1777{room}"),
+                mount => {
+                    self.bind(mount, id).map_err(|error| Error::new(ErrorKind::Setup, error))?
                 }
-                Mount::Tmpfs { target, .. } => add(format!("--tmpfs={target}:mode=1777{room}")),
-                Mount::File { target, contents } => {
-                    let name = format!("{id}-{}", target.replace('/', "-"));
-                    let source = self.docker.ground.file(&name);
-                    fs::write(&source, contents)
-                        .map_err(|error| Error::new(ErrorKind::Setup, error))?;
-                    let mode = std::os::unix::fs::PermissionsExt::from_mode(0o755);
-                    fs::set_permissions(&source, mode).expect("it was just made");
-                    let source = source.display();
-                    add(format!("--mount=type=bind,source={source},target={target},readonly"));
-                }
-                _ => return Err(Error::new(ErrorKind::Unsupported, Plain(format!("{mount:?}")))),
-            }
+            });
         }
-        add(format!("--workdir={}", policy.process.cwd));
-        add(format!("--hostname={}", policy.process.hostname));
-        for (name, value) in &policy.process.env {
-            add(format!("--env={name}={value}"));
-        }
+        words.push(format!("--workdir={}", policy.process.cwd));
+        words.push(format!("--hostname={}", policy.process.hostname));
+        let variables = policy.process.env.iter();
+        words.extend(variables.map(|(name, value)| format!("--env={name}={value}")));
         Ok(words)
+    }
+
+    fn bind(&self, mount: &Mount, id: &str) -> io::Result<String> {
+        let (source, target, access) = match mount {
+            Mount::Bind { source, target, access } => (source.clone(), target, *access),
+            Mount::File { target, contents } => {
+                let source = self.docker.ground.file(&format!("{id}-{}", target.replace('/', "-")));
+                fs::write(&source, contents)?;
+                fs::set_permissions(&source, fs::Permissions::from_mode(0o755))?;
+                (source, target, Access::Ro)
+            }
+            _ => return Err(io::ErrorKind::Unsupported.into()),
+        };
+        if access == Access::Rw {
+            // Who gives a directory to a user gives it to that user.
+            chown(&source, self.user, self.user)?;
+        }
+        let access = if access == Access::Rw { "" } else { ",readonly" };
+        Ok(format!("--mount=type=bind,source={},target={target}{access}", source.display()))
+    }
+}
+
+/// What of `docker run` limits what a policy limits.
+fn limits(limits: &Limits, words: &mut Vec<String>) {
+    if let Limit::At(memory) = limits.memory {
+        words.push(format!("--memory={}", memory.0));
+        words.push(format!("--memory-swap={}", memory.0));
+    }
+    if let Limit::At(count) = limits.processes {
+        words.push(format!("--pids-limit={count}"));
+    }
+    if let Some(cpus) = limits.cpus {
+        words.push(format!("--cpus={cpus}"));
+    }
+    if let Limit::At(count) = limits.open_files {
+        words.push(format!("--ulimit=nofile={count}:{count}"));
+    }
+    if let Limit::At(size) = limits.file_size {
+        words.push(format!("--ulimit=fsize={0}:{0}", size.0));
+    }
+    if let Limit::At(disk) = limits.disk {
+        words.push(format!("--shm-size={}", disk.0));
     }
 }
 
