@@ -1,6 +1,7 @@
 //! podman, which has no daemon: its commands start the runtime by conmon.
 
 use std::fs;
+use std::path::Path;
 use std::process::{Command, Stdio};
 
 use super::image::NAME;
@@ -75,10 +76,21 @@ impl Drop for Podman {
         let _ = self.call(&["rm", "--all", "--force", "--time", "0"]);
         let _ = self.call(&["pod", "rm", "--all", "--force"]);
         for controller in fs::read_dir("/sys/fs/cgroup").into_iter().flatten().flatten() {
-            // Its own name for what pods are in; others' are not empty.
-            let _ = fs::remove_dir(controller.path().join("libpod_parent"));
+            // Its own name for what pods are in.
+            prune(&controller.path().join("libpod_parent"));
         }
     }
+}
+
+/// Removes a group and those in it, but for what another podman's containers are in.
+fn prune(group: &Path) {
+    for entry in fs::read_dir(group).into_iter().flatten().flatten() {
+        if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
+            prune(&entry.path());
+        }
+    }
+    // One that is not empty stays.
+    let _ = fs::remove_dir(group);
 }
 
 #[test]
@@ -166,7 +178,7 @@ spec:
 fn podman_plays_a_pod_of_two_containers_with_the_runtime() {
     let Some(podman) = Podman::new() else { return };
     // What a pod's own container runs; podman has no other.
-    if !std::path::Path::new("/usr/libexec/podman/catatonit").is_file() {
+    if !Path::new("/usr/libexec/podman/catatonit").is_file() {
         skip("there is no /usr/libexec/podman/catatonit, of which podman makes its pause image");
         return;
     }
