@@ -8,7 +8,7 @@ use crate::board::Board;
 use crate::copy;
 use crate::setup::{Birth, mount, resolve};
 use crate::sys::{
-    self, Cloned, Errno, Fd, NODEV, NOSUID, O_DIRECTORY, O_NOFOLLOW, O_PATH, O_RDONLY, Result,
+    self, Cloned, Errno, Fd, NODEV, NOSUID, O_DIRECTORY, O_NOFOLLOW, O_RDONLY, Result,
 };
 use crate::wire::board::{Layer, Word};
 use crate::wire::plan::Writable;
