@@ -91,14 +91,7 @@ impl Init<'_> {
             set_dumpable_behavior(DumpableBehavior::NotDumpable)
                 .context(|| "being untraceable".into())?;
         }
-        if let Some(id) = self.program.keyring {
-            identity::keyring(id)?;
-        }
-        if self.namespaces.makes(LinuxNamespaceType::Network) {
-            sys::network::loopback_up().context(|| "setting up the loopback device".into())?;
-        }
-        identity::names(self.spec)?;
-        identity::sysctl(self.spec)?;
+        self.settle()?;
         let has_root = self.program.module.is_none();
         if has_root {
             self.rootfs.build()?;
@@ -129,6 +122,18 @@ impl Init<'_> {
         self.program.identity.limits()?;
         channel.say(Turn::Ready)?;
         Ok(found)
+    }
+
+    /// What belongs to the namespaces and not to files.
+    fn settle(&self) -> Outcome<()> {
+        if let Some(id) = self.program.keyring {
+            identity::keyring(id)?;
+        }
+        if self.namespaces.makes(LinuxNamespaceType::Network) {
+            sys::network::loopback_up().context(|| "setting up the loopback device".into())?;
+        }
+        identity::names(self.spec)?;
+        identity::sysctl(self.spec)
     }
 }
 

@@ -13,12 +13,13 @@ use crate::args::ExecArgs;
 use crate::console::{self, Foreground};
 use crate::failure::{Context, Failure, Outcome};
 use crate::filters::Filters;
+use crate::home::Entry;
 use crate::identity::Identity;
 use crate::launch::join::{self, Target};
 use crate::module::Module;
 use crate::program::Program;
 use crate::sealed;
-use crate::state::Status;
+use crate::state::{State, Status};
 
 /// Runs a program in a container. Gives the exit status of one that was waited for.
 pub(super) fn exec(caller: &Caller, args: &ExecArgs) -> Outcome<u8> {
@@ -27,20 +28,7 @@ pub(super) fn exec(caller: &Caller, args: &ExecArgs) -> Outcome<u8> {
         return Err(Failure::new("--cgroup: a program has the control group of its container"));
     }
     let (entry, state) = caller.home.load(&args.id)?;
-    let refused = match state.status(&entry) {
-        Status::Stopped => Some("cannot exec in a stopped container"),
-        Status::Creating => Some("cannot exec in a container that is creating"),
-        Status::Paused if !args.ignore_paused => {
-            Some("cannot exec in a paused container (use --ignore-paused to override)")
-        }
-        _ => None,
-    };
-    if let Some(text) = refused {
-        return Err(Failure::new(text));
-    }
-    let stopped = || Failure::new("cannot exec in a stopped container");
-    let init = state.init.as_ref().ok_or_else(stopped)?;
-    let target = Target::of(init.pid, init.open()?.ok_or_else(stopped)?)?;
+    let target = target(&entry, &state, args.ignore_paused)?;
     let spec = entry.config()?;
     if Module::is_in(&spec) {
         return Err(Failure::new("nothing can be executed beside a WebAssembly module"));
@@ -83,6 +71,24 @@ pub(super) fn exec(caller: &Caller, args: &ExecArgs) -> Outcome<u8> {
     let status = child.pidfd().map_or(Ok(0), |process| foreground.wait(process))?;
     child.release();
     Ok(u8::try_from(status).unwrap_or(u8::MAX))
+}
+
+/// The container's first process, if something can be executed beside it.
+fn target(entry: &Entry, state: &State, ignore_paused: bool) -> Outcome<Target> {
+    let refused = match state.status(entry) {
+        Status::Stopped => Some("cannot exec in a stopped container"),
+        Status::Creating => Some("cannot exec in a container that is creating"),
+        Status::Paused if !ignore_paused => {
+            Some("cannot exec in a paused container (use --ignore-paused to override)")
+        }
+        _ => None,
+    };
+    if let Some(text) = refused {
+        return Err(Failure::new(text));
+    }
+    let stopped = || Failure::new("cannot exec in a stopped container");
+    let init = state.init.as_ref().ok_or_else(stopped)?;
+    Target::of(init.pid, init.open()?.ok_or_else(stopped)?)
 }
 
 /// What to run: all of it from a file, or the container's own process with what the command line changes.

@@ -1,10 +1,10 @@
 //! From a config to a process that waits for `start`.
 
 use std::os::fd::OwnedFd;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
-use oci_spec::runtime::{LinuxNamespaceType, Spec};
+use oci_spec::runtime::{Linux, LinuxNamespaceType, Spec};
 
 use super::channel::{Channel, Turn};
 use super::maps;
@@ -43,22 +43,17 @@ pub(crate) struct Request<'a> {
 
 /// Makes a container, whose process waits for `start` when this returns. What was made is undone if it
 /// fails: the process and the control group here, the directory by whoever reserved it.
-pub(crate) fn create(
+pub(crate) fn create<'a>(
     (entry, lock): (&Entry, &Lock),
-    spec: &Spec,
-    request: Request<'_>,
+    spec: &'a Spec,
+    mut request: Request<'a>,
 ) -> Outcome<(State, Process)> {
     let missing = |field: &str| Failure::new(format!("config.json has no `{field}`"));
     let linux = spec.linux().as_ref().ok_or_else(|| missing("linux"))?;
     let process = spec.process().as_ref().ok_or_else(|| missing("process"))?;
     let namespaces = Namespaces::of(linux)?;
     identity::check_sysctl(spec)?;
-    let module =
-        Module::is_in(spec).then(|| Module::open(spec, process, request.bundle)).transpose()?;
-    // The command that runs a module needs no rights.
-    let walls = if module.is_some() { Walls::Full } else { request.walls };
-    let identity = Identity::new(process, walls)?;
-    let filters = Filters::new(linux.seccomp().as_ref(), walls)?;
+    let program = program(spec, process, linux, &mut request)?;
 
     let mut cgroup = Cgroup::plan(spec, request.id, request.systemd, request.rootless)?;
     let mut state = state(spec, &request, cgroup.clone())?;
@@ -71,49 +66,18 @@ pub(crate) fn create(
     entry.save(&state, lock)?;
 
     let cgroup_mounts = cgroup.mounts();
-    let situation = Situation {
-        user_namespace: namespaces.has_users(),
-        cgroup_namespace: namespaces.makes(LinuxNamespaceType::Cgroup)
-            || namespaces.joins(LinuxNamespaceType::Cgroup),
-        cgroup_mounts: &cgroup_mounts,
-        no_pivot: request.no_pivot,
-        sources: if namespaces.has_users() {
-            rootfs::sources(spec, request.bundle)?
-        } else {
-            Vec::new()
-        },
-    };
+    let situation = situation(spec, &namespaces, &request, &cgroup_mounts)?;
     let init = Init {
         spec,
         namespaces: &namespaces,
         rootfs: Rootfs::new(spec, request.bundle, situation)?,
-        program: Program {
-            process,
-            identity,
-            filters,
-            console: request.console,
-            keyring: (!request.no_new_keyring).then_some(request.id),
-            preserve: request.preserve,
-            module,
-        },
+        program,
         state: state.clone(),
         gate,
         pid: 0,
     };
-
-    let (ours, theirs) = Channel::pair()?;
     let doors = cgroup.doors()?;
-    let (child, ours) = if namespaces.need_a_step() {
-        let (flags, join) = (namespaces.flags(), || namespaces.join());
-        let pass = || doors.as_ref().map_or(Ok(()), |doors| doors.pass(false));
-        let rest = |channel| init.run(channel, true, pass);
-        Process::clone_in_two_steps(flags, ours, theirs, join, rest)?
-    } else {
-        let birthplace = doors.as_ref().and_then(Doors::birthplace);
-        let pass = || doors.as_ref().map_or(Ok(()), |doors| doors.pass(birthplace.is_some()));
-        let rest = || init.run(theirs, false, pass);
-        Process::clone_directly(namespaces.flags(), birthplace, ours, rest)?
-    };
+    let (child, ours) = clone(init, &namespaces, doors.as_ref())?;
     state.init = Some(state::Init::of(child.pid)?);
     entry.save(&state, lock)?;
     if namespaces.makes(LinuxNamespaceType::User) {
@@ -126,20 +90,84 @@ pub(crate) fn create(
     ours.name(child.pid)?;
 
     ours.expect(Turn::Hooks)?;
-    let document = state.oci_json(Status::Creating)?;
-    let outside = spec.hooks().as_ref();
-    // The first of these is what the others replace, and engines still use it.
-    let prestart = outside.and_then(|hooks| hooks.prestart().as_deref());
-    let create_runtime = outside.and_then(|hooks| hooks.create_runtime().as_deref());
-    for list in [prestart, create_runtime].into_iter().flatten() {
-        hooks::run(list, &document)?;
-    }
+    run_hooks(spec, &state)?;
     ours.say(Turn::Hooked)?;
     ours.expect(Turn::Ready)?;
     state.phase = Phase::Created;
     entry.save(&state, lock)?;
     group.keep();
     Ok((state, child))
+}
+
+/// What the container's files depend on.
+fn situation<'a>(
+    spec: &Spec,
+    namespaces: &Namespaces,
+    request: &Request<'_>,
+    cgroup_mounts: &'a [(String, PathBuf)],
+) -> Outcome<Situation<'a>> {
+    let cgroup = LinuxNamespaceType::Cgroup;
+    let users = namespaces.has_users();
+    Ok(Situation {
+        user_namespace: users,
+        cgroup_namespace: namespaces.makes(cgroup) || namespaces.joins(cgroup),
+        cgroup_mounts,
+        no_pivot: request.no_pivot,
+        sources: if users { rootfs::sources(spec, request.bundle)? } else { Vec::new() },
+    })
+}
+
+/// What the config has run, with everything that holds it.
+fn program<'a>(
+    spec: &Spec,
+    process: &'a oci_spec::runtime::Process,
+    linux: &Linux,
+    request: &mut Request<'a>,
+) -> Outcome<Program<'a>> {
+    let module =
+        Module::is_in(spec).then(|| Module::open(spec, process, request.bundle)).transpose()?;
+    // The command that runs a module needs no rights.
+    let walls = if module.is_some() { Walls::Full } else { request.walls };
+    Ok(Program {
+        process,
+        identity: Identity::new(process, walls)?,
+        filters: Filters::new(linux.seccomp().as_ref(), walls)?,
+        console: request.console.take(),
+        keyring: (!request.no_new_keyring).then_some(request.id),
+        preserve: request.preserve,
+        module,
+    })
+}
+
+/// Clones the container's process, which waits for a word; gives this side of the channel too.
+fn clone(
+    init: Init<'_>,
+    namespaces: &Namespaces,
+    doors: Option<&Doors>,
+) -> Outcome<(Process, Channel)> {
+    let (ours, theirs) = Channel::pair()?;
+    let pass = |born| doors.map_or(Ok(()), |doors| doors.pass(born));
+    if namespaces.need_a_step() {
+        let join = || namespaces.join();
+        let rest = |channel| init.run(channel, true, || pass(false));
+        return Process::clone_in_two_steps(namespaces.flags(), ours, theirs, join, rest);
+    }
+    let birthplace = doors.and_then(Doors::birthplace);
+    let rest = || init.run(theirs, false, || pass(birthplace.is_some()));
+    Process::clone_directly(namespaces.flags(), birthplace, ours, rest)
+}
+
+/// Runs the hooks that are the runtime's, once the container's namespaces and mounts are there.
+fn run_hooks(spec: &Spec, state: &State) -> Outcome<()> {
+    let document = state.oci_json(Status::Creating)?;
+    let hooks = spec.hooks().as_ref();
+    // The first of these is what the others replace, and engines still use it.
+    let prestart = hooks.and_then(|hooks| hooks.prestart().as_deref());
+    let create_runtime = hooks.and_then(|hooks| hooks.create_runtime().as_deref());
+    for list in [prestart, create_runtime].into_iter().flatten() {
+        hooks::run(list, &document)?;
+    }
+    Ok(())
 }
 
 fn state(spec: &Spec, request: &Request<'_>, cgroup: Cgroup) -> Outcome<State> {

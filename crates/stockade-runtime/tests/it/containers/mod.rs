@@ -8,6 +8,7 @@ mod files;
 mod groups;
 mod hooks;
 mod identity;
+mod modules;
 mod namespaces;
 mod seccomp;
 mod stages;
