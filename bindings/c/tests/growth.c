@@ -40,8 +40,9 @@ static int how_many(void) {
 }
 
 /* Does something so many times, and compares what is held after the first of them with what is held at
- * the end. A tool that keeps what was freed is one with which memory is not compared. */
-static void does_not_grow(void (*once)(void *), void *argument, int times, int first) {
+ * the end, which may be so many KiB more. A tool that keeps what was freed is one with which memory is not
+ * compared. */
+static void grows_little(void (*once)(void *), void *argument, int times, int first, long kib) {
     int compares = !runs_as("valgrind") && !runs_as("asan");
     long memory = 0, after;
     int descriptors = 0, threads = 0;
@@ -59,9 +60,13 @@ static void does_not_grow(void (*once)(void *), void *argument, int times, int f
         sleep_ms(20);
     after = resident();
     printf("# %d runs: %ld KiB resident, then %ld KiB\n", times, memory, after);
-    CHECK(memory > 0 && (!compares || after - memory <= 2048));
+    CHECK(memory > 0 && (!compares || after - memory <= kib));
     CHECK(open_descriptors() <= descriptors);
     CHECK(count_threads() <= threads);
+}
+
+static void does_not_grow(void (*once)(void *), void *argument, int times, int first) {
+    grows_little(once, argument, times, first, 2048);
 }
 
 static void run_once(void *prepared) {
@@ -184,9 +189,10 @@ static void open_modules_once(void *unused) {
     stockade_sandbox_free(module_sandbox());
 }
 
-/* What an engine is made of leaves holes of many sizes, which take a hundred engines to be filled. */
+/* What an engine is made of leaves holes of many sizes, which take a hundred engines to be filled, and never
+ * quite are: over 4,000 of them what is held goes up and down by half a MiB, and once by two. */
 static void sandboxes_of_modules_do_not_grow(void) {
-    does_not_grow(open_modules_once, NULL, how_many() / 25, how_many() / 50);
+    grows_little(open_modules_once, NULL, how_many() / 25, how_many() / 50, 6144);
 }
 
 static const struct test TESTS[] = {
