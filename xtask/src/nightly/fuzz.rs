@@ -114,8 +114,12 @@ impl Bench {
         let (corpus, artifacts) = (make("corpus")?, make("artifacts")?);
         let log = self.folder.join(format!("{target}.log"));
         let file = File::create(&log).map_err(|error| failure(&log, error))?;
+        // A fuzzer ends without a chance to remove what it made.
+        let files = self.folder.join(format!("{target}.files"));
+        fs::create_dir_all(&files).map_err(|error| failure(&files, error))?;
         let mut fuzzer = Command::new(self.folder.join(triple()).join("release").join(target));
         fuzzer
+            .env("TMPDIR", &files)
             .arg(corpus)
             .arg(workspace::root().join("fuzz/seeds").join(target))
             .arg(format!("-max_total_time={}", self.seconds))
@@ -124,6 +128,7 @@ impl Bench {
             .current_dir(&self.folder)
             .stderr(file);
         let status = fuzzer.status().map_err(|error| format!("{target}: {error}"))?;
+        fs::remove_dir_all(&files).map_err(|error| failure(&files, error))?;
         let text = fs::read_to_string(&log).map_err(|error| failure(&log, error))?;
         if !status.success() {
             let lines: Vec<&str> = text.lines().collect();
