@@ -78,6 +78,16 @@ pub(crate) fn has_cgroup(subject: &Subject) -> bool {
     }
 }
 
+/// Whether this kernel can lay one tree over another; else the test is skipped.
+pub(crate) fn has_overlay() -> bool {
+    let known = fs::read_to_string("/proc/filesystems").unwrap_or_default();
+    let has = known.lines().any(|line| line.split_whitespace().last() == Some("overlay"));
+    if !has {
+        expects("overlay", "this kernel has no overlay filesystem");
+    }
+    has
+}
+
 /// The ABI of Landlock here; zero without it.
 pub(crate) fn landlock(subject: &Subject) -> u32 {
     let ability = format!("{:?}", subject.backend().support().ability(Control::Filesystem));

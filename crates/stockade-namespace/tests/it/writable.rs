@@ -17,7 +17,7 @@ use stockade_core::{
 };
 use stockade_guests::{CHANGE_FILES, Guest, MOUNTS, OVERWRITE, WRITE_FILE};
 
-use crate::machine::{Subject, has_cgroup, is_root, subject, subject_with_proc};
+use crate::machine::{Subject, has_cgroup, has_overlay, is_root, subject, subject_with_proc};
 use crate::view::printed;
 
 /// When some of a root's files were changed last, in seconds of the epoch.
@@ -172,6 +172,9 @@ fn acts_as_owner(tree: &Tree, subject: &Subject) -> Report {
 
 #[test]
 fn a_program_changes_its_root_as_its_owner_would_and_the_hosts_stays_as_it_is() {
+    if !has_overlay() {
+        return;
+    }
     let Some(subject) = subject() else { return };
     let tree = Tree::new();
     let report = acts_as_owner(&tree, &subject);
@@ -188,6 +191,9 @@ fn a_program_changes_its_root_as_its_owner_would_and_the_hosts_stays_as_it_is() 
 
 #[test]
 fn runs_at_the_same_time_do_not_see_each_others_changes() {
+    if !has_overlay() {
+        return;
+    }
     let Some(subject) = subject() else { return };
     let tree = Tree::new();
     let before = tree.state();
@@ -222,6 +228,9 @@ fn with_disk(disk: u64) -> impl Fn(&mut Policy) {
 
 #[test]
 fn what_is_written_to_the_root_counts_as_disk() {
+    if !has_overlay() {
+        return;
+    }
     let Some(subject) = subject() else { return };
     let tree = Tree::new();
     let job = |guest, args: &[&str]| tree.job(&subject, guest, args).policy(with_disk(1 << 20));
@@ -247,6 +256,9 @@ fn what_is_written_to_the_root_counts_as_disk() {
 
 #[test]
 fn what_is_written_to_the_root_counts_as_memory() {
+    if !has_overlay() {
+        return;
+    }
     let Some(subject) = subject() else { return };
     if !has_cgroup(&subject) {
         return;
@@ -264,6 +276,9 @@ fn what_is_written_to_the_root_counts_as_memory() {
 
 #[test]
 fn nothing_of_the_layer_is_in_sight() {
+    if !has_overlay() {
+        return;
+    }
     let Some(subject) = subject_with_proc() else { return };
     let tree = Tree::new();
     let (said, _) = tree.steps(&subject, &["list:/tmp", "list:/dev/shm", "list:/"]);
@@ -287,6 +302,9 @@ fn nothing_of_the_layer_is_in_sight() {
 
 #[test]
 fn what_is_mounted_over_the_root_is_as_it_was_asked_for() {
+    if !has_overlay() {
+        return;
+    }
     let Some(subject) = subject() else { return };
     let tree = Tree::new();
     let (fixed, own) = (tree.scratch.dir("fixed"), tree.scratch.dir("own"));
@@ -325,6 +343,9 @@ fn what_is_mounted_over_the_root_is_as_it_was_asked_for() {
 
 #[test]
 fn a_program_that_overwrites_itself_changes_no_file_of_the_hosts() {
+    if !has_overlay() {
+        return;
+    }
     let Some(subject) = subject_with_proc() else { return };
     let tree = Tree::new();
     let before = tree.state();
@@ -349,6 +370,9 @@ fn a_program_that_overwrites_itself_changes_no_file_of_the_hosts() {
 
 #[test]
 fn files_of_others_can_be_read_and_not_changed() {
+    if !has_overlay() {
+        return;
+    }
     let Some(subject) = subject() else { return };
     if !is_root() {
         return;
