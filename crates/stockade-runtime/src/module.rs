@@ -75,7 +75,7 @@ impl Module {
             openat2(&root, inner, OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty(), resolve)
                 .context(|| format!("exec: {name:?}"))?;
         let mut files = vec![root];
-        let policy = policy(spec, process, &mut files)?;
+        let policy = policy(spec, process, bundle, &mut files)?;
         Ok(Self { command: command()?, policy: written(&policy)?, module, files })
     }
 
@@ -157,7 +157,12 @@ fn place(number: usize) -> String {
 
 /// The policy: files, environment and limits of the config. What bounds a container in time it gets by
 /// annotations, since a config knows nothing of that.
-fn policy(spec: &Spec, process: &Process, files: &mut Vec<OwnedFd>) -> Outcome<Value> {
+fn policy(
+    spec: &Spec,
+    process: &Process,
+    bundle: &Path,
+    files: &mut Vec<OwnedFd>,
+) -> Outcome<Value> {
     let mut env = BTreeMap::new();
     for variable in process.env().iter().flatten() {
         let (name, value) = variable
@@ -165,7 +170,7 @@ fn policy(spec: &Spec, process: &Process, files: &mut Vec<OwnedFd>) -> Outcome<V
             .ok_or_else(|| Failure::new(format!("invalid environment variable: {variable:?}")))?;
         env.insert(name, value);
     }
-    let mounts = mounts(spec, files)?;
+    let mounts = mounts(spec, bundle, files)?;
     Ok(json!({
         "limits": limits(spec),
         "filesystem": { "base": { "rootfs": place(0) }, "mounts": mounts },
@@ -198,21 +203,24 @@ fn limits(spec: &Spec) -> Map<String, Value> {
 }
 
 /// Binds and memory filesystems. What the kernel's own filesystems show is not for a module.
-fn mounts(spec: &Spec, files: &mut Vec<OwnedFd>) -> Outcome<Vec<Value>> {
-    const KERNELS: [&str; 6] = ["/proc", "/sys", "/dev", "/dev/pts", "/dev/mqueue", "/dev/shm"];
+fn mounts(spec: &Spec, bundle: &Path, files: &mut Vec<OwnedFd>) -> Outcome<Vec<Value>> {
+    const KERNELS: [&str; 6] = ["proc", "sysfs", "devpts", "mqueue", "cgroup", "cgroup2"];
     let mut found = Vec::new();
     for mount in spec.mounts().iter().flatten() {
         let target = mount.destination();
-        if KERNELS.iter().any(|path| Path::new(path) == target) || target.starts_with("/sys") {
+        let kind = mount.typ().as_deref().unwrap_or_default();
+        // What every engine has for devices is for programs that have some.
+        let is_devices = [Path::new("/dev"), Path::new("/dev/shm")].contains(&target.as_path());
+        if KERNELS.contains(&kind) || is_devices {
             continue;
         }
         let has = |name: &str| mount.options().iter().flatten().any(|option| option == name);
-        let kind = mount.typ().as_deref().unwrap_or_default();
         match (kind, mount.source()) {
             ("tmpfs", _) => found.push(tmpfs(mount)),
             (_, Some(source)) if kind == "bind" || has("bind") || has("rbind") => {
-                let file = copy(source).context(|| format!("mount {}", source.display()))?;
-                let access = if has("ro") { "ro" } else { "rw" };
+                let file =
+                    copy(&bundle.join(source)).context(|| format!("mount {}", source.display()))?;
+                let access = if has("ro") || has("rro") { "ro" } else { "rw" };
                 found.push(
                     json!({ "bind": place(files.len()), "target": target, "access": access }),
                 );

@@ -76,6 +76,26 @@ fn a_module_is_its_users_and_sees_binds_and_not_the_host() {
     assert_eq!(status, 0, "{output}");
     assert_eq!(fs::read(dir.join("file")).expect("it is written").len(), 5);
 
+    for word in ["ro", "rro"] {
+        let mut container = module(&WRITE_FILE, &["/there/new", "5"]);
+        // Beside the config, which is where relative sources begin.
+        fs::create_dir(container.file("there")).expect("a directory");
+        let bind = json!({"destination": "/there", "source": "there", "options": ["bind", word]});
+        container.bundle.set("/mounts/-", bind);
+        let dir = container.file("there");
+        let (status, output) = container.run();
+        assert_eq!(status, 3, "{word}: {output}");
+        assert!(!dir.join("new").exists(), "{word}");
+    }
+    // There is no sysfs in the way, nor a reason to leave it out.
+    let mut below = module(&WRITE_FILE, &["/sys/there/new", "5"]);
+    let dir = below.file("there");
+    fs::create_dir(&dir).expect("a directory");
+    let bind = json!({"destination": "/sys/there", "source": "there", "options": ["bind"]});
+    below.bundle.set("/mounts/-", bind);
+    let (status, output) = below.run();
+    assert_eq!((status, dir.join("new").exists()), (0, true), "{output}");
+
     let outside = Path::new("/run").join(format!("{}-outside", container.id));
     let path = outside.to_str().expect("a name").to_owned();
     let (status, output) = end(module(&WRITE_FILE, &[&path, "5"]));
