@@ -7,6 +7,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
 
 use oci_spec::runtime::Process;
+use rustix::process::{DumpableBehavior, set_dumpable_behavior};
 
 use crate::console::Console;
 use crate::failure::{Context, Failure, Outcome};
@@ -89,6 +90,8 @@ impl Program<'_> {
             self.filters.install(pid, state)?;
             self.identity.take()?;
         }
+        // Taking ids makes a process traceable where fs.suid_dumpable says so; a filter may forbid this.
+        let _ = set_dumpable_behavior(DumpableBehavior::NotDumpable);
         let errno = sys::process::exec(&path, &found.arguments, &found.environment);
         Err(Failure::because(format!("exec {}", found.path.display()), errno))
     }
