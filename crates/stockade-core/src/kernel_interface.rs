@@ -27,6 +27,31 @@ const FILESYSTEMS: [u64; 18] = [
     0x1980_0202, // mqueue
 ];
 
+/// Files and directories of `/proc` that describe the host rather than a sandbox, which are covered in
+/// one wherever they exist.
+///
+/// Each costs some microseconds in every run, so only those whose contents matter are here: memory and
+/// messages of the kernel (`kcore`, `kmsg`), its addresses (`kallsyms`), a trigger that acts on the host
+/// (`sysrq-trigger`), the host user's keyrings (`keys`), names of the host's tasks (`timer_list`,
+/// `sched_debug`), the interrupt counts that keystrokes can be timed by, where the kernel's tasks wait
+/// (`latency_stats`), and what drivers have put there over the years (`acpi`, `asound`, `scsi`), some of
+/// it to be written to. Everything else is the kernel's version and hardware, or is closed to ids that own
+/// nothing; see [proc(5)](https://man7.org/linux/man-pages/man5/proc.5.html).
+pub const MASKED_PATHS: [&str; 12] = [
+    "/proc/kcore",
+    "/proc/kmsg",
+    "/proc/sysrq-trigger",
+    "/proc/keys",
+    "/proc/kallsyms",
+    "/proc/timer_list",
+    "/proc/sched_debug",
+    "/proc/interrupts",
+    "/proc/latency_stats",
+    "/proc/acpi",
+    "/proc/asound",
+    "/proc/scsi",
+];
+
 /// Whether a path without links and `..` is at or beneath one of the kernel's places: `/proc`,
 /// `/sys` or `/dev`.
 ///

@@ -21,7 +21,7 @@ mod support;
 
 pub use control::{Control, ControlKind, UnknownControl};
 pub use error::{Error, ErrorKind, Result};
-pub use kernel_interface::{is_kernel_filesystem, is_kernel_place};
+pub use kernel_interface::{MASKED_PATHS, is_kernel_filesystem, is_kernel_place};
 pub use plan::{Plan, Unmet, UnmetControls};
 pub use policy::{
     Access, Base, Bytes, Cpus, Filesystem, Limit, Limits, MAX_POLICY_TEXT, Mount, Network,

@@ -3,6 +3,7 @@
 use clap::ValueEnum;
 use oci_spec::runtime::{Mount, Spec};
 use serde::{Deserialize, Serialize};
+use stockade_core::MASKED_PATHS;
 
 /// How much holds a container. It is kept in its state, so that what is executed in it later is held
 /// alike.
@@ -18,18 +19,6 @@ pub(crate) enum Walls {
     Full,
 }
 
-/// Files of `/proc` that describe the host and not the container: what the namespace backend masks.
-const MASKED: [&str; 8] = [
-    "/proc/kcore",
-    "/proc/kmsg",
-    "/proc/sysrq-trigger",
-    "/proc/keys",
-    "/proc/kallsyms",
-    "/proc/timer_list",
-    "/proc/sched_debug",
-    "/proc/interrupts",
-];
-
 impl Walls {
     /// Adds to a config what these walls close in its files.
     pub(crate) fn raise(self, spec: &mut Spec) {
@@ -38,7 +27,7 @@ impl Walls {
         }
         if let Some(linux) = spec.linux_mut() {
             let masked = linux.masked_paths_mut().get_or_insert_default();
-            for path in MASKED {
+            for path in MASKED_PATHS {
                 if !masked.iter().any(|other| other == path) {
                     masked.push(path.to_owned());
                 }

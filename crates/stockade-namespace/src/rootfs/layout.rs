@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use stockade_core::{Access, Bytes, Error, Filesystem, Limit, Limits, Mount, NetworkMode};
+use stockade_core::{
+    Access, Bytes, Error, Filesystem, Limit, Limits, MASKED_PATHS, Mount, NetworkMode,
+};
 use stockade_warden::wire::plan::MAX_BINDS;
 use stockade_warden::wire::root::bind;
 
@@ -20,28 +22,6 @@ const MIN_SCRATCH: u64 = 64 << 10;
 
 /// Permission bits of a policy's files: whatever they hold, a program may be among it.
 const FILE_MODE: u32 = 0o555;
-
-/// Files of `/proc` that describe the host rather than the sandbox. Each costs some microseconds
-/// in every run, so only those whose contents matter are here: memory and messages of the kernel
-/// (`kcore`, `kmsg`), its addresses (`kallsyms`), a trigger that acts on the host (`sysrq-trigger`), the host user's keyrings
-/// (`keys`), names of the host's tasks (`timer_list`, `sched_debug`), the interrupt counts that keystrokes
-/// can be timed by, where the kernel's tasks wait (`latency_stats`), and what drivers have put there over
-/// the years (`acpi`, `asound`, `scsi`), some of it to be written to. Everything else is the kernel's
-/// version and hardware, or is closed to ids that own nothing.
-const MASKED: [&str; 12] = [
-    "/proc/kcore",
-    "/proc/kmsg",
-    "/proc/sysrq-trigger",
-    "/proc/keys",
-    "/proc/kallsyms",
-    "/proc/timer_list",
-    "/proc/sched_debug",
-    "/proc/interrupts",
-    "/proc/latency_stats",
-    "/proc/acpi",
-    "/proc/asound",
-    "/proc/scsi",
-];
 
 /// A policy's file tree. Lists are in mount order: parents before what is beneath them.
 #[derive(Debug)]
@@ -131,7 +111,7 @@ impl Layout {
             }
             Limit::Unlimited => (0, 0),
         };
-        let masks = MASKED.iter().filter(|path| Path::new(path).exists());
+        let masks = MASKED_PATHS.iter().filter(|path| Path::new(path).exists());
         let mut layout = Self {
             tmpfs: Vec::new(),
             binds: Vec::new(),

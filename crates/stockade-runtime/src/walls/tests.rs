@@ -27,7 +27,7 @@ fn all_walls_mask_more_and_take_devices_and_privileges_from_binds() {
     let masked = raised.linux().as_ref().and_then(|linux| linux.masked_paths().clone());
     let masked = masked.expect("paths");
     assert_eq!(masked.iter().filter(|path| *path == "/proc/keys").count(), 1, "{masked:?}");
-    assert!(MASKED.iter().all(|path| masked.contains(&(*path).to_owned())), "{masked:?}");
+    assert!(MASKED_PATHS.iter().all(|path| masked.contains(&(*path).to_owned())), "{masked:?}");
     assert!(masked.contains(&"/own".to_owned()), "{masked:?}");
     let options = |at: usize| raised.mounts().as_ref().and_then(|all| all[at].options().clone());
     assert_eq!(options(0), None);
