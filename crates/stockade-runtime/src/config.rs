@@ -3,12 +3,13 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
-use oci_spec::runtime::{Linux, LinuxNamespaceType, Spec};
+use oci_spec::runtime::{Linux, LinuxNamespaceType, Process, Spec};
 use serde::de::DeserializeOwned;
 use stockade_oci::bundle::{self, NoteKind};
 
 use crate::failure::{Context, Failure, Outcome};
 use crate::log::Log;
+use crate::state::OCI_VERSION;
 
 /// A config that asks for nothing that is not done.
 #[derive(Debug, Clone)]
@@ -30,19 +31,33 @@ impl Config {
     /// together. Members that nobody knows are in the log alone, since the specification has them passed
     /// over.
     pub(crate) fn parse(text: String, log: &Log) -> Outcome<Self> {
-        let notes =
-            bundle::runtime::check(&text).context(|| "config.json cannot be used".into())?;
-        for note in notes {
-            let line = format!("config.json: `{}`: {}", note.path, note.reason);
-            match note.kind {
-                NoteKind::Ignored => log.warn(&line),
-                _ => log.debug(|| line),
-            }
-        }
+        check_names(&text, "config.json", log)?;
         let spec: Spec = from_json(text.as_bytes(), "config.json")?;
         check(&spec)?;
         Ok(Self { spec, text: text.into_bytes() })
     }
+}
+
+/// Reads the process of `exec`, which is held against the same list as a config's.
+pub(crate) fn process(text: &str, name: &str, log: &Log) -> Outcome<Process> {
+    // First, since it tells that the text is one value, which can be put into another.
+    let process: Process = from_json(text.as_bytes(), name)?;
+    let config = format!(r#"{{"ociVersion":"{OCI_VERSION}","process":{text}}}"#);
+    check_names(&config, name, log)?;
+    check_process(&process)?;
+    Ok(process)
+}
+
+fn check_names(config: &str, name: &str, log: &Log) -> Outcome<()> {
+    let notes = bundle::runtime::check(config).context(|| format!("{name} cannot be used"))?;
+    for note in notes {
+        let line = format!("{name}: `{}`: {}", note.path, note.reason);
+        match note.kind {
+            NoteKind::Ignored => log.warn(&line),
+            _ => log.debug(|| line),
+        }
+    }
+    Ok(())
 }
 
 /// Reads JSON into a type. An error names the place in the document, which the types alone do not.
@@ -87,7 +102,7 @@ fn check(spec: &Spec) -> Outcome<()> {
 }
 
 /// What every process needs, those of `exec` too.
-pub(crate) fn check_process(process: &oci_spec::runtime::Process) -> Outcome<()> {
+fn check_process(process: &Process) -> Outcome<()> {
     if process.args().as_ref().is_none_or(|args| args.first().is_none_or(String::is_empty)) {
         return Err(Failure::new("`process.args` must not be empty"));
     }

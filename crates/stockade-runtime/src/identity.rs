@@ -32,7 +32,7 @@ pub(crate) use schedule::personality;
 pub(crate) use sysctl::{check_sysctl, names, sysctl};
 
 use capabilities::Capabilities;
-use schedule::{IoPriority, schedule};
+use schedule::{Affinity, IoPriority, schedule};
 
 /// What `process` says of the program's rights, read and checked before anything is done.
 pub(crate) struct Identity {
@@ -47,6 +47,7 @@ pub(crate) struct Identity {
     oom_score_adj: Option<i32>,
     schedule: Option<crate::sys::process::Schedule>,
     io_priority: Option<IoPriority>,
+    affinity: Affinity,
 }
 
 impl Identity {
@@ -76,7 +77,13 @@ impl Identity {
             oom_score_adj: oom_score_adj(process)?,
             schedule: process.scheduler().as_ref().map(schedule).transpose()?,
             io_priority: process.io_priority().as_ref().map(IoPriority::read).transpose()?,
+            affinity: Affinity::read(process.exec_cpu_affinity().as_ref())?,
         })
+    }
+
+    /// Where a process runs that is not the container's own.
+    pub(crate) fn affinity(&self) -> &Affinity {
+        &self.affinity
     }
 
     /// Whether the program, and all that it starts, may gain no rights: then its filter can be set by a

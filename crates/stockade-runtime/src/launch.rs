@@ -2,6 +2,7 @@
 //! runs the hooks that belong outside, while the child waits at the other end of a channel.
 
 pub(crate) mod channel;
+mod clocks;
 pub(crate) mod create;
 pub(crate) mod join;
 pub(crate) mod maps;

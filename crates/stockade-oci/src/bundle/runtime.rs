@@ -62,11 +62,9 @@ pub fn fields() -> impl Iterator<Item = Row> {
 const EXCEPTIONS: &[(&str, Treatment, &str)] = &[
     ("process.user.username", Treatment::Harmless, PLATFORM),
     ("process.commandLine", Treatment::Refused, PLATFORM),
-    ("process.execCPUAffinity", Treatment::Refused, "processes run where the control group says"),
     ("linux.netDevices", Treatment::Refused, "no network device is moved"),
     ("linux.intelRdt", Treatment::Refused, "no class of service is set"),
     ("linux.memoryPolicy", Treatment::Refused, "no memory policy is set"),
-    ("linux.timeOffsets", Treatment::Refused, "clocks are not shifted"),
     ("vm", Treatment::Refused, PLATFORM),
     ("windows", Treatment::Refused, PLATFORM),
     ("solaris", Treatment::Refused, PLATFORM),

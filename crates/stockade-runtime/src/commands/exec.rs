@@ -10,12 +10,14 @@ use oci_spec::runtime::{
 use super::Caller;
 use super::create::{terminal, write_pid};
 use crate::args::ExecArgs;
+use crate::config;
 use crate::console::{self, Foreground};
 use crate::failure::{Context, Failure, Outcome};
 use crate::filters::Filters;
 use crate::home::Entry;
 use crate::identity::Identity;
 use crate::launch::join::{self, Target};
+use crate::log::Log;
 use crate::module::Module;
 use crate::program::Program;
 use crate::sealed;
@@ -33,7 +35,7 @@ pub(super) fn exec(caller: &Caller, args: &ExecArgs) -> Outcome<u8> {
     if Module::is_in(&spec) {
         return Err(Failure::new("nothing can be executed beside a WebAssembly module"));
     }
-    let process = process(args, &spec)?;
+    let process = process(args, &spec, &caller.log)?;
 
     let mut foreground = (!args.detach).then(Foreground::prepare).transpose()?;
     let mut near = None;
@@ -92,11 +94,11 @@ fn target(entry: &Entry, state: &State, ignore_paused: bool) -> Outcome<Target> 
 }
 
 /// What to run: all of it from a file, or the container's own process with what the command line changes.
-fn process(args: &ExecArgs, spec: &Spec) -> Outcome<Process> {
+fn process(args: &ExecArgs, spec: &Spec, log: &Log) -> Outcome<Process> {
     if let Some(path) = &args.process {
-        let what = || format!("process {}", path.display());
-        let text = fs::read(path).context(what)?;
-        return serde_json::from_slice(&text).context(what);
+        let name = format!("process {}", path.display());
+        let text = fs::read_to_string(path).context(|| name.clone())?;
+        return config::process(&text, &name, log);
     }
     if args.command.is_empty() {
         return Err(Failure::new("exec needs a command, or --process"));

@@ -1,9 +1,11 @@
 //! When the process runs, where, and how the kernel looks to it.
 
 use oci_spec::runtime::{
-    IOPriorityClass, LinuxIOPriority, LinuxPersonalityDomain, LinuxSchedulerFlag,
+    ExecCPUAffinity, IOPriorityClass, LinuxIOPriority, LinuxPersonalityDomain, LinuxSchedulerFlag,
     LinuxSchedulerPolicy, Scheduler, Spec,
 };
+
+use rustix::thread::{CpuSet, sched_setaffinity};
 
 use crate::failure::{Context as _, Failure, Outcome};
 use crate::sys::process::{self, Schedule};
@@ -93,6 +95,61 @@ impl IoPriority {
         process::set_io_priority(self.class, self.priority)
             .context(|| "failed to set io priority".into())
     }
+}
+
+/// What `process.execCPUAffinity` says: the processors of a process that is executed in a container that
+/// runs. It has no meaning for the container's own.
+#[derive(Debug, Default, Clone, PartialEq, Eq)]
+pub(crate) struct Affinity {
+    initial: Option<CpuSet>,
+    last: Option<CpuSet>,
+}
+
+impl Affinity {
+    pub(super) fn read(said: Option<&ExecCPUAffinity>) -> Outcome<Self> {
+        let Some(said) = said else { return Ok(Self::default()) };
+        let set = |name: &str, list: &Option<String>| {
+            let list = list.as_deref().filter(|list| !list.is_empty());
+            let wrong = |list: &str| {
+                Failure::new(format!("process.execCPUAffinity.{name}: `{list}` is no list of CPUs"))
+            };
+            list.map(|list| cpus(list).ok_or_else(|| wrong(list))).transpose()
+        };
+        Ok(Self {
+            initial: set("initial", said.initial())?,
+            last: set("final", said.cpu_affinity_final())?,
+        })
+    }
+
+    /// Where the process starts, before it is in the container's control groups.
+    pub(crate) fn begin(&self) -> Outcome<()> {
+        confine("initial", self.initial.as_ref())
+    }
+
+    /// Where its program runs. Without a word of it the kernel decides: by what the group allows.
+    pub(crate) fn finish(&self) -> Outcome<()> {
+        confine("final", self.last.as_ref())
+    }
+}
+
+fn confine(name: &str, cpus: Option<&CpuSet>) -> Outcome<()> {
+    cpus.map_or(Ok(()), |cpus| {
+        sched_setaffinity(None, cpus).context(|| format!("process.execCPUAffinity.{name}"))
+    })
+}
+
+/// A list as `0-3,7`.
+fn cpus(list: &str) -> Option<CpuSet> {
+    let mut set = CpuSet::new();
+    for part in list.split(',') {
+        let (first, last) = part.split_once('-').unwrap_or((part, part));
+        let (first, last): (usize, usize) = (first.parse().ok()?, last.parse().ok()?);
+        if first > last || last >= CpuSet::MAX_CPU {
+            return None;
+        }
+        (first..=last).for_each(|cpu| set.set(cpu));
+    }
+    Some(set)
 }
 
 /// Sets `linux.personality`. No flag is known to it, as to runc.

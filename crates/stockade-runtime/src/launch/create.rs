@@ -148,13 +148,17 @@ fn clone(
     let (ours, theirs) = Channel::pair()?;
     let pass = |born| doors.map_or(Ok(()), |doors| doors.pass(born));
     if namespaces.need_a_step() {
-        let join = || namespaces.join();
+        // The process in between needs no clocks of its own afterwards.
+        let join = || namespaces.join().and_then(|()| namespaces.make_ahead().map(drop));
         let rest = |channel| init.run(channel, true, || pass(false));
         return Process::clone_in_two_steps(namespaces.flags(), ours, theirs, join, rest);
     }
     let birthplace = doors.and_then(Doors::birthplace);
     let rest = || init.run(theirs, false, || pass(birthplace.is_some()));
-    Process::clone_directly(namespaces.flags(), birthplace, ours, rest)
+    let before = namespaces.make_ahead()?;
+    let cloned = Process::clone_directly(namespaces.flags(), birthplace, ours, rest)?;
+    before.map_or(Ok(()), |before| before.restore())?;
+    Ok(cloned)
 }
 
 /// Runs the hooks that are the runtime's, once the container's namespaces and mounts are there.

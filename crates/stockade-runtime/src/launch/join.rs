@@ -73,6 +73,8 @@ impl Target {
 /// What kept it from that; no process is left then.
 pub(crate) fn exec(target: &Target, state: &State, program: &Program<'_>) -> Outcome<Process> {
     let cgroup = &state.cgroup;
+    // Of this process, which is done soon, so that the other has it from its first moment.
+    program.identity.affinity().begin()?;
     let (ours, theirs) = Channel::pair()?;
     // On version 2 the group takes no process any more once the container has divided it.
     let doors = cgroup.doors()?.filter(|doors| !doors.are_one());
@@ -114,6 +116,7 @@ fn run(
         let pid = channel.process()?;
         setsid().context(|| "making a session".into())?;
         join()?;
+        program.identity.affinity().finish()?;
         if let Some(id) = program.keyring {
             identity::keyring(id)?;
         }

@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use oci_spec::runtime::{Linux, LinuxNamespaceType};
 use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
 
+use super::clocks::{Before, Clocks};
 use crate::failure::{Context, Failure, Outcome};
 
 /// The namespaces that `linux.namespaces` asks for. One that is not mentioned is the runtime's own.
@@ -17,6 +18,8 @@ pub(crate) struct Namespaces {
     /// Those to join, held open since they were looked at. User namespaces are first: the others are
     /// joined with the capabilities that they give.
     joined: Vec<Joined>,
+    /// Of a new time namespace.
+    clocks: Option<Clocks>,
 }
 
 #[derive(Debug)]
@@ -32,7 +35,7 @@ impl Namespaces {
     /// # Errors
     /// A type that is named twice, a path that does not exist, no mount namespace of the container's own.
     pub(crate) fn of(linux: &Linux) -> Outcome<Self> {
-        let mut found = Self { new: 0, joined: Vec::new() };
+        let mut found = Self { new: 0, joined: Vec::new(), clocks: Clocks::of(linux)? };
         let mut seen = 0;
         for namespace in linux.namespaces().iter().flatten() {
             let kind = namespace.typ();
@@ -54,6 +57,10 @@ impl Namespaces {
             // Its mounts would be made among the host's.
             let text =
                 "linux.namespaces has no new `mount` namespace, which a container here always has";
+            return Err(Failure::new(text));
+        }
+        if found.clocks.is_some() && !found.makes(LinuxNamespaceType::Time) {
+            let text = "linux.timeOffsets without a new `time` namespace in linux.namespaces";
             return Err(Failure::new(text));
         }
         found.joined.sort_by_key(|joined| joined.kind != LinuxNamespaceType::User);
@@ -83,9 +90,19 @@ impl Namespaces {
     }
 
     /// The flags to clone with. A control group's namespace is not among them: its root is where a process
-    /// is when it makes it, so the process makes it itself once it is there.
+    /// is when it makes it, so the process makes it itself once it is there. Nor is a time namespace whose
+    /// clocks have to be set before there is a process in it.
     pub(crate) fn flags(&self) -> u64 {
-        self.new & !(libc::CLONE_NEWCGROUP as u64)
+        let clocks = if self.clocks.is_some() { libc::CLONE_NEWTIME as u64 } else { 0 };
+        self.new & !(libc::CLONE_NEWCGROUP as u64 | clocks)
+    }
+
+    /// Makes what has to be there before the container's process is. Gives where this one was.
+    pub(super) fn make_ahead(&self) -> Outcome<Option<Before>> {
+        let Some(clocks) = &self.clocks else { return Ok(None) };
+        let before = Before::look()?;
+        clocks.make()?;
+        Ok(Some(before))
     }
 
     /// Joins what is to be joined.

@@ -83,8 +83,18 @@ struct Arguments {
 
 /// Makes the control groups that this process is in the root of those that it sees.
 pub(crate) fn new_cgroup_namespace() -> io::Result<()> {
-    // SAFETY: unshare(2) takes flags, and this one leaves memory and descriptors as they are.
-    match unsafe { libc::unshare(libc::CLONE_NEWCGROUP) } {
+    unshare(libc::CLONE_NEWCGROUP)
+}
+
+/// Has the children of this process, and not itself, be in a new time namespace.
+pub(crate) fn new_time_namespace() -> io::Result<()> {
+    unshare(libc::CLONE_NEWTIME)
+}
+
+/// `namespace` is one `CLONE_NEW*`.
+fn unshare(namespace: libc::c_int) -> io::Result<()> {
+    // SAFETY: unshare(2) takes flags, and these leave memory and descriptors as they are.
+    match unsafe { libc::unshare(namespace) } {
         0 => Ok(()),
         _ => Err(io::Error::last_os_error()),
     }

@@ -3,6 +3,7 @@
 use std::fs;
 
 use rustix::process::Pid;
+use rustix::thread::{CpuSet, sched_getaffinity};
 use serde_json::{Value, json};
 
 use crate::container::{Container, reap, until};
@@ -116,6 +117,75 @@ fn exec_takes_what_other_runtimes_leave_out_of_a_document() {
     document["oomScoreAdj"] = json!(500);
     let (status, stdout) = exec_detached(&container, &document, &[]);
     assert_eq!((status, stdout.as_str()), (0, "0027\n500\n"));
+}
+
+#[test]
+fn exec_runs_on_the_processors_that_are_said() {
+    if cannot_run() || is_not_ours() {
+        return;
+    }
+    let own = sched_getaffinity(None).expect("a set");
+    let last = (0..CpuSet::MAX_CPU).rfind(|&cpu| own.is_set(cpu)).expect("one processor");
+    let show = ["grep", "Cpus_allowed_list", "/proc/self/status"];
+    let only = |said: &str| format!("Cpus_allowed_list:\t{said}\n");
+
+    // From the configuration, whose own process it is not about.
+    let mut container = Container::sleeper().set(
+        "/process/execCPUAffinity",
+        json!({"initial": last.to_string(), "final": last.to_string()}),
+    );
+    container.started();
+    let status = fs::read_to_string(container.proc("status")).expect("a status");
+    assert_eq!(status.contains(&only(&last.to_string())), own.count() == 1, "{status}");
+    assert_eq!(exec(&container, &[], &show).ok().stdout, only(&last.to_string()));
+
+    let mut document = process(&show);
+    document["execCPUAffinity"] = json!({"final": format!("{last}-{last},{last}")});
+    let (status, stdout) = exec_detached(&container, &document, &[]);
+    assert_eq!((status, stdout), (0, only(&last.to_string())));
+    let (_, stdout) = exec_detached(&container, &process(&show), &[]);
+    assert_eq!(stdout == only(&last.to_string()), own.count() == 1, "{stdout}");
+
+    for (said, words) in [
+        (json!({"initial": "1023"}), "execCPUAffinity.initial"),
+        (json!({"final": "1023"}), "execCPUAffinity.final"),
+        (json!({"final": "1024"}), "is no list of CPUs"),
+        (json!({"final": "1-0"}), "is no list of CPUs"),
+        (json!({"final": "all"}), "Invalid execCPUAffinity format"),
+    ] {
+        document["execCPUAffinity"] = said;
+        assert!(refused(&container, &document).contains(words), "{words}: {}", container.error());
+    }
+}
+
+/// What is said of a document that is refused.
+#[track_caller]
+fn refused(container: &Container, document: &Value) -> String {
+    let path = container.file("process.json");
+    fs::write(&path, document.to_string()).expect("a file");
+    let mut command = container.runtime();
+    command.arg("exec").arg("--process").arg(&path).arg("--detach").arg(&container.id);
+    assert_ne!(container.run_with_files(&mut command).code, 0, "{document} is not refused");
+    container.error()
+}
+
+#[test]
+fn a_document_that_asks_for_what_is_not_done_is_refused() {
+    if cannot_run() || is_not_ours() {
+        return;
+    }
+    let container = Container::sleeping();
+    for (name, value, words) in [
+        ("commandLine", json!("cmd /c"), "`process.commandLine`"),
+        ("rlimits", json!([{"type": "RLIMIT_BOGUS", "soft": 1, "hard": 1}]), "rlimits[0].type"),
+        ("args", json!([]), "`process.args` must not be empty"),
+        ("cwd", json!("tmp"), "must be an absolute path"),
+    ] {
+        let mut document = process(&["true"]);
+        document[name] = value;
+        let error = refused(&container, &document);
+        assert!(error.contains(words) && error.contains("process"), "{name}: {error}");
+    }
 }
 
 #[test]

@@ -7,7 +7,7 @@ use std::path::Path;
 use serde_json::json;
 
 use crate::container::Container;
-use crate::runtime::cannot_run;
+use crate::runtime::{cannot_run, is_not_ours};
 
 const KINDS: [(&str, &str); 5] =
     [("pid", "pid"), ("network", "net"), ("ipc", "ipc"), ("uts", "uts"), ("mount", "mnt")];
@@ -156,6 +156,80 @@ fn the_host_name_and_settings_of_the_kernel_are_those_of_the_configuration() {
     for name in ["vm.swappiness", "kernel.core_pattern", "net/../kernel.core_pattern"] {
         let mut container = Container::sleeper().set("/linux/sysctl", json!({name: "1"}));
         assert_ne!(container.create().code, 0, "{name} is the host's");
+        container.assert_gone();
+    }
+}
+
+/// Seconds since the boot, as /proc/uptime has them.
+fn uptime(text: &str) -> f64 {
+    text.split(' ').next().and_then(|seconds| seconds.parse().ok()).expect("a number")
+}
+
+#[test]
+fn clocks_are_as_far_from_the_hosts_as_the_configuration_says() {
+    if cannot_run() || is_not_ours() {
+        return;
+    }
+    let here = || uptime(&fs::read_to_string("/proc/uptime").expect("a clock"));
+    let offset = 1e9;
+    let is_shifted = |text: &str| (uptime(text) - here() - offset).abs() < 60.0;
+    let first = Container::sleeping();
+    let pid = first.proc("ns/pid").to_str().expect("a name").to_owned();
+    for way in ["alone", "joining another", "with users"] {
+        let mut container = match way {
+            "with users" => mapped("cat /proc/uptime; sleep 1000"),
+            _ => Container::script("cat /proc/uptime; sleep 1000"),
+        };
+        if way == "joining another" {
+            container.bundle.join_namespace("pid", &pid);
+        }
+        container.bundle.set("/linux/namespaces/-", json!({"type": "time"}));
+        let offsets = json!({"boottime": {"secs": 1_000_000_000, "nanosecs": 5}, "monotonic": {}});
+        container.bundle.set("/linux/timeOffsets", offsets);
+        // The host's own hooks have the host's clocks.
+        let hooked = container.file("hooked");
+        let script = format!("cat /proc/uptime > {}", hooked.display());
+        let hook = json!([{"path": "/bin/sh", "args": ["sh", "-c", script]}]);
+        container.bundle.set("/hooks", json!({"createRuntime": hook}));
+        container.started();
+        crate::container::until("it has told the time", || container.stdout().contains('\n'));
+        assert!(is_shifted(&container.stdout()), "{way}: {}", container.stdout());
+        let hooked = fs::read_to_string(hooked).expect("the hook ran");
+        assert!((uptime(&hooked) - here()).abs() < 60.0, "{way}: {hooked}");
+        let mut command = container.runtime();
+        command.args(["exec", &container.id, "cat", "/proc/uptime"]);
+        let outcome = container.run_with_files(&mut command).ok();
+        assert!(is_shifted(outcome.text()), "{way}: {outcome:?}");
+    }
+}
+
+#[test]
+fn clocks_that_cannot_be_set_are_refused() {
+    if cannot_run() || is_not_ours() {
+        return;
+    }
+    for (offsets, namespace, words) in [
+        (json!({"boottime": {"secs": 1}}), None, "without a new `time` namespace"),
+        (
+            json!({"boottime": {"secs": 1}}),
+            Some("/proc/self/ns/time"),
+            "without a new `time` namespace",
+        ),
+        (json!({"realtime": {"secs": 1}}), Some(""), "no clock `realtime`"),
+        (json!({"monotonic": {"nanosecs": 1_000_000_000}}), Some(""), "a second or more"),
+        // Before the boot.
+        (
+            json!({"monotonic": {"secs": -1_000_000_000_000_i64}}),
+            Some(""),
+            "setting clocks: monotonic",
+        ),
+    ] {
+        let mut container = Container::sleeper().set("/linux/timeOffsets", offsets);
+        if let Some(path) = namespace {
+            container.bundle.set("/linux/namespaces/-", json!({"type": "time", "path": path}));
+        }
+        assert_ne!(container.create().code, 0, "{words}");
+        assert!(container.error().contains(words), "{words}: {}", container.error());
         container.assert_gone();
     }
 }
