@@ -1,18 +1,23 @@
 //! Measuring: distributions of times, contenders that alternate, the machine they ran on, and what
 //! Stockade is compared with. The benchmarks themselves are the binaries of this package.
 
+mod asked;
 pub mod bare;
 #[cfg(feature = "floor")]
 pub mod floor;
 mod machine;
 mod path;
 mod race;
+mod scratch;
 mod times;
+pub mod tool;
 mod workload;
 
+pub use asked::{Asked, Missing, Part};
 pub use machine::Machine;
 pub use path::{PATHS, Path, Work};
 pub use race::{Failure, Race, repeat, thread_cpu, time};
+pub use scratch::Scratch;
 pub use times::Times;
 pub use workload::{WORKLOADS, Workload};
 

@@ -61,6 +61,15 @@ impl<'a> Race<'a> {
         Some(self.times(name)?.ratio(self.times(other)?))
     }
 
+    /// One line: how long one takes of the other's time, and whether that is as little as is aimed at.
+    pub fn verdict(&self, name: &str, other: &str, target: f64) -> String {
+        let Some(ratio) = self.ratio(name, other) else {
+            return format!("{name} and {other} cannot be compared; the target is {target}");
+        };
+        let met = if ratio <= target { "met" } else { "missed" };
+        format!("{name} takes {ratio:.3} of {other}'s p50; the target, at most {target}, is {met}")
+    }
+
     /// The times of one.
     pub fn times(&self, name: &str) -> Option<&Times> {
         let contender = self.contenders.iter().find(|contender| contender.name == name)?;
@@ -144,6 +153,8 @@ mod tests {
         assert_eq!(*order.borrow(), "ab".repeat(11));
         assert_eq!(race.times("b").map(Times::count), Some(10));
         assert_eq!(race.ratio("b", "a"), Some(1.5));
+        assert!(race.verdict("b", "a", 1.5).ends_with("is met"), "{race}");
+        assert!(race.verdict("b", "a", 1.4).ends_with("is missed"), "{race}");
     }
 
     #[test]
@@ -153,6 +164,7 @@ mod tests {
             .with("broken", || Err("no compiler".into()))
             .run(5);
         assert_eq!(race.ratio("broken", "fine"), None);
+        assert!(race.verdict("broken", "fine", 1.0).contains("cannot be compared"));
         assert!(race.to_string().ends_with("5 failed: no compiler"), "{race}");
     }
 }
