@@ -81,14 +81,13 @@ fn wheel(target: &Path) -> Outcome<PathBuf> {
     let maturin = tool(target, MATURIN)?;
     let wheels = target.join("python/wheels");
     let _ = fs::remove_dir_all(&wheels);
-    let mut build = Command::new(&maturin);
+    // With variables of `cargo run`, cargo would compile anew what looks at them, now and afterwards.
+    let mut build = command::outside(&maturin);
     build
         .args(["build", "--profile", "dev", "--locked", "--interpreter", host::PYTHON])
         .args(["--manifest-path", "bindings/python/Cargo.toml", "--out"])
         .arg(&wheels)
-        .env("CARGO_TARGET_DIR", target)
-        .current_dir(workspace::root())
-        .stdin(Stdio::null());
+        .env("CARGO_TARGET_DIR", target);
     command::run(&mut build)?;
     let entries =
         fs::read_dir(&wheels).map_err(|error| format!("{}: {error}", wheels.display()))?;
