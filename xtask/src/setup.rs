@@ -185,7 +185,9 @@ fn install(packages: &[&str]) -> Outcome {
     // One source of several may fail without harm; a package that is then missing is the answer.
     let _ = apt(&["update", "--quiet"]);
     let _still = Still::new();
-    let mut arguments = vec!["install", "--quiet", "--yes", "--no-install-recommends"];
+    // Another command of these may be installing, in the same minute.
+    let mut arguments = vec!["-o", "DPkg::Lock::Timeout=600", "install"];
+    arguments.extend(["--quiet", "--yes", "--no-install-recommends"]);
     arguments.extend_from_slice(packages);
     apt(&arguments)
 }
