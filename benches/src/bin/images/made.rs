@@ -18,11 +18,11 @@ const FROM: &str = "/usr/lib";
 /// Debian's `busybox-static`, which is what runs.
 const BUSYBOX: &str = "/bin/busybox";
 /// How many bytes of them are taken.
-const BYTES: u64 = 200 << 20;
+const BYTES: u64 = 100 << 20;
 /// How many files at most.
-const FILES: usize = 20_000;
+const FILES: usize = 10_000;
 /// A larger one is left out.
-const LARGEST: u64 = 8 << 20;
+const LARGEST: u64 = 1 << 20;
 const LAYERS: u64 = 4;
 /// The image in its layout.
 const TAG: &str = "benches";
@@ -33,7 +33,8 @@ pub(crate) struct Made {
     /// Bytes of its files.
     pub(crate) bytes: u64,
     entries: usize,
-    compressed: u64,
+    /// Bytes of its layers.
+    pub(crate) compressed: u64,
 }
 
 impl fmt::Display for Made {

@@ -1,11 +1,14 @@
-//! From a layout to a root directory, on one filesystem, beside umoci.
+//! From a layout to a root directory, beside umoci, in memory and on a disk.
 
-use std::fs;
+use std::cell::Cell;
+use std::env;
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
 use stockade::oci::{Source, Store};
-use stockade_benches::{Failure, Race, Scratch, time, tool};
+use stockade_benches::{Failure, Missing, Race, Scratch, time, tool};
 
 use crate::Image;
 use crate::made::Made;
@@ -16,85 +19,141 @@ const SYNCED: &str = "umoci unpack, then the disk";
 const WHOLE: &str = "stockade, load and root";
 const ROOT: &str = "stockade, root of what was loaded";
 const DO: [(&str, &str); 4] = [
-    (
-        UMOCI,
-        "hashes blobs and layers, keeps owners, and hashes every file for its manifest; waits for no disk",
-    ),
+    (UMOCI, "hashes blobs, layers, and every file for its manifest; waits for no disk"),
     (SYNCED, "the same, until the disk has it"),
-    (WHOLE, "copies the blobs, hashes them and the layers, and waits until the disk has all of it"),
-    (ROOT, "hashes the layers, and waits until the disk has the files"),
+    (WHOLE, "copies blobs, hashes them and layers, until the disk has all of it"),
+    (ROOT, "hashes layers, until the disk has it"),
 ];
 
-pub(crate) fn measure(scratch: &Scratch, image: &Image<'_>, rounds: usize) -> Result<(), Failure> {
+/// A filesystem in memory.
+const MEMORY: &str = "/dev/shm";
+
+pub(crate) fn measure(image: &Image<'_>, rounds: usize) -> Result<(), Failure> {
     println!("\nunpack");
     tool::need_root()?;
     let umoci = tool::find("umoci")?;
     println!("{}: {}", umoci.display(), tool::version(&umoci)?);
     let made = image()?;
-    let unpacked = || {
-        let mut command = Command::new(&umoci);
-        command.args(["unpack", "--image", &made.tagged()]);
-        command.arg(scratch.file("bundle"));
-        command
-    };
-    // With its streams, to say what does not work.
-    let tried = tool::read(&mut unpacked());
-    remove(scratch)?;
-    tried?;
-    let race = Race::new()
-        .with(UMOCI, || fresh(scratch, || tool::run(&mut unpacked())))
-        .with(SYNCED, || {
-            fresh(scratch, || {
-                tool::run(&mut unpacked())?;
-                wait_for_disk(scratch)
+    if Path::new(MEMORY).is_dir() {
+        Place::new(Path::new(MEMORY), After::Remove, &umoci, made)?.race(rounds);
+    } else {
+        println!("\nin memory: skipped: there is no {MEMORY}");
+    }
+    let disk = env::temp_dir();
+    let place = Place::new(&disk, After::Keep, &umoci, made)?;
+    // The warm-up, four trees a round, and blobs beside two of them.
+    let rounds_in_all = (rounds + rounds.div_ceil(10)) as u64;
+    place.need(rounds_in_all * (4 * made.bytes + 2 * made.compressed))?;
+    place.race(rounds);
+    Ok(())
+}
+
+/// What becomes of a tree that was made.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum After {
+    Remove,
+    /// Until the end: ext4 passes over every inode that was freed in the last minutes when it looks for a
+    /// free one, which makes files slower by far.
+    Keep,
+}
+
+/// Where images are unpacked.
+struct Place<'a> {
+    scratch: Scratch,
+    after: After,
+    umoci: &'a Path,
+    made: &'a Made,
+    trees: Cell<u32>,
+}
+
+impl<'a> Place<'a> {
+    fn new(parent: &Path, after: After, umoci: &'a Path, made: &'a Made) -> Result<Self, Failure> {
+        let scratch = Scratch::new(parent)?;
+        Ok(Self { scratch, after, umoci, made, trees: Cell::new(0) })
+    }
+
+    /// That so many bytes are free, and as many again.
+    fn need(&self, bytes: u64) -> Result<(), Failure> {
+        let found = rustix::fs::statvfs(self.scratch.path())?;
+        let free = found.f_bavail * found.f_frsize;
+        if free / 2 > bytes {
+            return Ok(());
+        }
+        let (place, mega) = (self.scratch.path().display(), 1_000_000);
+        let (bytes, free) = (2 * bytes / mega, free / mega);
+        Err(Missing(format!("{place} has {free} MB, and not {bytes}")).into())
+    }
+
+    fn race(&self, rounds: usize) {
+        let race = Race::new()
+            .with(UMOCI, || self.tree(|tree| self.unpack(tree)))
+            .with(SYNCED, || {
+                self.tree(|tree| {
+                    self.unpack(tree)?;
+                    self.wait_for_disk()
+                })
             })
-        })
-        .with(WHOLE, || fresh(scratch, || root(scratch, made)))
-        .with(ROOT, || {
-            let loaded = Store::open(&scratch.file("store"))?;
-            loaded.load(&made.source().parse::<Source>()?, &mut |_| {})?;
-            fresh(scratch, || root(scratch, made))
-        })
-        .run(rounds);
-    println!("\n{made}\n{race}");
-    for (name, does) in DO {
-        if let Some(times) = race.times(name) {
-            let rate = made.bytes as f64 / 1e6 / times.median().as_secs_f64();
-            println!("{name}: {rate:.0} MB/s; {does}");
+            .with(WHOLE, || self.tree(|tree| self.root(tree)))
+            .with(ROOT, || {
+                let tree = self.path();
+                self.load(&tree)?;
+                self.timed(&tree, |tree| self.root(tree))
+            })
+            .run(rounds);
+        println!("\nunpacked in {}: {}\n{race}", self.scratch.path().display(), self.made);
+        for (name, does) in DO {
+            if let Some(times) = race.times(name) {
+                let rate = self.made.bytes as f64 / 1e6 / times.median().as_secs_f64();
+                println!("{name}: {rate:.0} MB/s; {does}");
+            }
         }
     }
-    Ok(())
-}
 
-/// The root of the image, from wherever its blobs are.
-fn root(scratch: &Scratch, made: &Made) -> Result<(), Failure> {
-    let store = Store::open(&scratch.file("store"))?;
-    let image = store.load(&made.source().parse::<Source>()?, &mut |_| {})?;
-    store.root(&image)?;
-    Ok(())
-}
-
-/// Times work while the disk has nothing else to write, and removes what it left.
-fn fresh(
-    scratch: &Scratch,
-    work: impl FnOnce() -> Result<(), Failure>,
-) -> Result<Duration, Failure> {
-    wait_for_disk(scratch)?;
-    let worked = time(work);
-    remove(scratch)?;
-    Ok(worked?.1)
-}
-
-fn wait_for_disk(scratch: &Scratch) -> Result<(), Failure> {
-    Ok(rustix::fs::syncfs(fs::File::open(scratch.path())?)?)
-}
-
-fn remove(scratch: &Scratch) -> Result<(), Failure> {
-    for name in ["bundle", "store"] {
-        let path = scratch.file(name);
-        if path.exists() {
-            fs::remove_dir_all(path)?;
-        }
+    /// A path at which nothing is.
+    fn path(&self) -> PathBuf {
+        self.trees.set(self.trees.get() + 1);
+        self.scratch.file(&format!("tree-{}", self.trees.get()))
     }
-    Ok(())
+
+    fn tree(&self, work: impl FnOnce(&Path) -> Result<(), Failure>) -> Result<Duration, Failure> {
+        self.timed(&self.path(), work)
+    }
+
+    /// Times work while the disk has nothing else to write.
+    fn timed(
+        &self,
+        tree: &Path,
+        work: impl FnOnce(&Path) -> Result<(), Failure>,
+    ) -> Result<Duration, Failure> {
+        self.wait_for_disk()?;
+        let worked = time(|| work(tree));
+        if self.after == After::Remove && tree.exists() {
+            fs::remove_dir_all(tree)?;
+        }
+        Ok(worked?.1)
+    }
+
+    /// With its words, if it fails.
+    fn unpack(&self, tree: &Path) -> Result<(), Failure> {
+        let mut command = Command::new(self.umoci);
+        command.args(["unpack", "--image", &self.made.tagged()]).arg(tree);
+        tool::read(&mut command).map(drop)
+    }
+
+    fn load(&self, tree: &Path) -> Result<(Store, stockade::oci::Image), Failure> {
+        let store = Store::open(tree)?;
+        let image = store.load(&self.made.source().parse::<Source>()?, &mut |_| {})?;
+        Ok((store, image))
+    }
+
+    /// The root of the image, in a store that may have its blobs.
+    fn root(&self, tree: &Path) -> Result<(), Failure> {
+        let (store, image) = self.load(tree)?;
+        store.root(&image)?;
+        Ok(())
+    }
+
+    fn wait_for_disk(&self) -> Result<(), Failure> {
+        Ok(rustix::fs::syncfs(File::open(self.scratch.path())?)?)
+    }
 }
