@@ -129,7 +129,8 @@ impl Blobs {
             return Err(BlobError::TooLarge { what: digest.to_string(), size: *size }.into());
         }
         let mut verifier = self.open(descriptor)?;
-        let mut bytes = Vec::new();
+        // At once, and not in pieces that double: each start of a program of an image reads two.
+        let mut bytes = Vec::with_capacity(usize::try_from(*size).unwrap_or_default());
         match verifier.read_to_end(&mut bytes) {
             Ok(_) => Ok(bytes),
             Err(source) => Err(match verifier.mismatch() {
@@ -147,7 +148,8 @@ impl Blobs {
         let path = self.path.join(name);
         let unreadable = |source| BlobError::Unreadable { path: path.clone(), source };
         let (file, size) = open_beneath(&self.directory, name).map_err(unreadable)?;
-        let mut bytes = Vec::new();
+        let expected = usize::try_from(size.min(LARGEST_DOCUMENT)).unwrap_or_default();
+        let mut bytes = Vec::with_capacity(expected);
         // It may grow in between.
         file.take(LARGEST_DOCUMENT + 1).read_to_end(&mut bytes).map_err(unreadable)?;
         if size.max(bytes.len() as u64) > LARGEST_DOCUMENT {
