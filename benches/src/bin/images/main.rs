@@ -5,7 +5,7 @@
 //! `cargo run --release -p stockade-benches --bin images -- [--n N] [unpack] [start]`
 //!
 //! `N` is 10 for `unpack`, and 200 for `start`. The image is made of files of this machine's `/usr/lib`, in
-//! the directory for temporary files; `unpack` needs 12 GB there, of which it uses half. The `stockade`
+//! the directory for temporary files; `unpack` needs 10 GB there, of which it uses half. The `stockade`
 //! command is the one beside this program, or what `STOCKADE_BIN` names.
 #![allow(clippy::print_stdout, reason = "a benchmark prints what it measured")]
 
