@@ -60,9 +60,10 @@ struct Entry {
 impl Made {
     pub(crate) fn new(scratch: &Scratch) -> Result<Self, Failure> {
         let program = program(scratch)?;
-        let mut chosen = Chosen { root: &program, entries: Vec::new(), bytes: 0 };
+        let mut chosen =
+            Chosen { root: &program, largest: u64::MAX, entries: Vec::new(), bytes: 0 };
         chosen.take(&program)?;
-        chosen.root = Path::new("/");
+        (chosen.root, chosen.largest) = (Path::new("/"), LARGEST);
         chosen.take(Path::new(FROM))?;
         let Chosen { entries, bytes, .. } = chosen;
         let mut parts: Vec<Vec<&Entry>> = (0..LAYERS).map(|_| Vec::new()).collect();
@@ -109,6 +110,8 @@ fn size(about: &Metadata) -> u64 {
 struct Chosen<'a> {
     /// What stands for the root of the image.
     root: &'a Path,
+    /// Bytes of the largest file that is taken.
+    largest: u64,
     entries: Vec<Entry>,
     /// Bytes of the files.
     bytes: u64,
@@ -122,7 +125,7 @@ impl Chosen<'_> {
         for found in found {
             let (path, about) = (found.path(), found.metadata()?);
             let known = about.is_dir() || about.is_symlink() || about.is_file();
-            if !known || size(&about) > LARGEST {
+            if !known || size(&about) > self.largest {
                 continue;
             }
             if self.bytes + size(&about) > BYTES || self.entries.len() == FILES {
