@@ -3,7 +3,7 @@
 use std::os::fd::OwnedFd;
 
 use rustix::fs::{FlockOperation, Mode, OFlags};
-use rustix::io::retry_on_intr;
+use rustix::io::{Errno, retry_on_intr};
 use stockade_core::Result;
 
 use super::Store;
@@ -14,10 +14,11 @@ const FILE: &str = "lock";
 /// A lock on a store, held for moments: nobody copies or unpacks meanwhile.
 ///
 /// It is a description of an open file, so threads exclude one another as processes do, and the kernel
-/// gives it back for whoever dies.
+/// gives it back for whoever dies. A child that is forked meanwhile has it as well, and for as long as it lives,
+/// so it is given back by name and not by closing alone.
 #[derive(Debug)]
 pub(super) struct Lock {
-    _file: OwnedFd,
+    file: OwnedFd,
 }
 
 impl Lock {
@@ -38,6 +39,16 @@ impl Lock {
             .map_err(|errno| store.failed("open the lock", errno))?;
         retry_on_intr(|| rustix::fs::flock(&file, operation))
             .map_err(|errno| store.failed("take the lock", errno))?;
-        Ok(Self { _file: file })
+        Ok(Self { file })
     }
 }
+
+impl Drop for Lock {
+    fn drop(&mut self) {
+        // It fails for what is no lock, which this is.
+        let _: Result<(), Errno> = rustix::fs::flock(&self.file, FlockOperation::Unlock);
+    }
+}
+
+#[cfg(test)]
+mod tests;
