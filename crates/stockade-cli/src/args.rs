@@ -253,6 +253,13 @@ pub(crate) struct RunArgs {
     pub(crate) policy: PolicyArgs,
 }
 
+impl RunArgs {
+    /// The program and its arguments, as they were given.
+    pub(crate) fn words(&self) -> Vec<OsString> {
+        self.program.iter().chain(&self.args).cloned().collect()
+    }
+}
+
 /// What makes a policy.
 #[derive(Debug, Default, Args)]
 pub(crate) struct PolicyArgs {

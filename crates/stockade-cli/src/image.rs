@@ -6,9 +6,8 @@ use std::io::{self, BufRead, IsTerminal, Write};
 
 use comfy_table::{Table, TableStyle};
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
-use serde::Serialize;
 use stockade::oci::{Credentials, Entry, Image, Progress, PullOptions, Root, Source, Store};
-use stockade::{Base, Bytes, Error, ErrorKind, Policy, Program, Result};
+use stockade::{Bytes, Error, ErrorKind, Result};
 
 use crate::args::{BackendArg, ImageCommand, PullArgs, RunArgs};
 use crate::backend::Choice;
@@ -36,8 +35,7 @@ fn attempt(command: &ImageCommand) -> Result<String> {
             Ok(format!("{}\n", image.digest()))
         }
         ImageCommand::List { json: true } => {
-            let entries: Vec<_> = store.list()?.iter().map(Listed::from).collect();
-            let text = serde_json::to_string_pretty(&entries);
+            let text = serde_json::to_string_pretty(&store.list()?);
             Ok(text.map_err(|error| Error::new(ErrorKind::Internal, error))? + "\n")
         }
         ImageCommand::List { json: false } => Ok(table(&store.list()?)),
@@ -51,30 +49,9 @@ fn attempt(command: &ImageCommand) -> Result<String> {
     }
 }
 
-/// Names another directory for images than this user's.
-const ELSEWHERE: &str = "STOCKADE_IMAGES";
-
 /// This user's images.
 fn store() -> Result<Store> {
-    match env::var_os(ELSEWHERE).filter(|directory| !directory.is_empty()) {
-        Some(directory) => Store::open(directory.as_ref()),
-        None => Store::open(&Store::default_dir(|variable| env::var_os(variable))?),
-    }
-}
-
-/// An image of the list, as JSON.
-#[derive(Serialize)]
-struct Listed {
-    name: String,
-    digest: String,
-    size: Option<u64>,
-}
-
-impl From<&Entry> for Listed {
-    fn from(entry: &Entry) -> Self {
-        let Entry { name, digest, size, .. } = entry;
-        Self { name: name.to_string(), digest: digest.to_string(), size: *size }
-    }
+    Store::open(&Store::default_dir(|variable| env::var_os(variable))?)
 }
 
 fn table(entries: &[Entry]) -> String {
@@ -87,37 +64,19 @@ fn table(entries: &[Entry]) -> String {
     format!("{table}\n")
 }
 
-/// An image whose files are there to be run.
-pub(crate) struct Unpacked {
-    image: Image,
-    root: Root,
+/// Finds or loads an image, and unpacks it unless it was before.
+pub(crate) fn root(source: &Source) -> Result<Root> {
+    let store = store()?;
+    store.root(&load(&store, source)?)
 }
 
-impl Unpacked {
-    /// Finds or loads an image, and unpacks it unless it was before.
-    pub(crate) fn find(source: &Source) -> Result<Self> {
-        let store = store()?;
-        let image = load(&store, source)?;
-        let root = store.root(&image)?;
-        Ok(Self { image, root })
+/// What runs of it: the image's own command, or what is given for it.
+pub(crate) fn program(root: &Root, args: &RunArgs) -> Result<Choice> {
+    if args.backend == BackendArg::Wasm {
+        let hint = "leave --backend out, or give the module itself";
+        return Err(Error::new(ErrorKind::Unsupported, NativeOnly).with_hint(hint));
     }
-
-    /// Puts into a policy what the image says. Its programs expect to write to its files.
-    pub(crate) fn apply_to(&self, policy: &mut Policy) {
-        self.image.apply_to(self.root.path(), policy);
-        policy.filesystem.base = Base::WritableRootfs(self.root.path().to_owned());
-    }
-
-    /// What runs: the image's own command, or what is given for it.
-    pub(crate) fn program(&self, args: &RunArgs) -> Result<Choice> {
-        if args.backend == BackendArg::Wasm {
-            let hint = "leave --backend out, or give the module itself";
-            return Err(Error::new(ErrorKind::Unsupported, NativeOnly).with_hint(hint));
-        }
-        let words: Vec<_> = args.program.iter().chain(&args.args).cloned().collect();
-        let (name, args) = self.image.command(&words)?;
-        Ok(Program::executable(name).args(args).into())
-    }
+    Ok(root.program(&args.words())?.into())
 }
 
 /// An image was to be run by the backend for modules.

@@ -8,10 +8,9 @@ use stockade::{Control, Error, ErrorKind, Prepared, Report, Result, Stdio, Verdi
 
 use crate::args::RunArgs;
 use crate::exit::{self, Exit, OutputError};
-use crate::image::Unpacked;
 use crate::interrupt::{self, Interrupts};
 use crate::stream::{Failure, Streams};
-use crate::{backend, policy, report};
+use crate::{backend, image, policy, report};
 
 /// Runs a program with its streams passed through; the exit status is the program's.
 pub(crate) fn run(args: &RunArgs) -> Result<Exit, Exit> {
@@ -20,12 +19,12 @@ pub(crate) fn run(args: &RunArgs) -> Result<Exit, Exit> {
 
 fn attempt(args: &RunArgs) -> Result<Exit> {
     // The files of an image stay as long as this does.
-    let image = args.image.as_ref().map(Unpacked::find).transpose()?;
+    let root = args.image.as_ref().map(image::root).transpose()?;
     let mut policy = policy::with(&args.policy, |policy| {
-        image.iter().for_each(|image| image.apply_to(policy));
+        root.iter().for_each(|root| root.apply_to(policy));
     })?;
-    let choice = match &image {
-        Some(image) => image.program(args)?,
+    let choice = match &root {
+        Some(root) => image::program(root, args)?,
         None => {
             let name = args.program.as_deref().unwrap_or_default();
             let mut choice = backend::program(args.backend, name)?;

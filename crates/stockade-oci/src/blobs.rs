@@ -4,6 +4,7 @@ use std::fs::File;
 use std::io::{self, Read};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use rustix::fs::{FileType, Mode, OFlags, ResolveFlags};
 use stockade_core::{Error, ErrorKind, Result};
@@ -81,16 +82,16 @@ pub(crate) fn open_beneath(directory: impl AsFd, path: &str) -> io::Result<(File
 }
 
 /// The directory.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Blobs {
-    directory: OwnedFd,
+    directory: Arc<OwnedFd>,
     path: PathBuf,
 }
 
 impl Blobs {
     /// A directory that is open, and its path, for messages.
     pub(crate) fn new(directory: OwnedFd, path: &Path) -> Self {
-        Self { directory, path: path.to_owned() }
+        Self { directory: Arc::new(directory), path: path.to_owned() }
     }
 
     /// The directory itself.
@@ -109,7 +110,7 @@ impl Blobs {
         let path = digest.blob_path();
         let whole = || self.path.join(&path);
         let (file, found) =
-            open_beneath(&self.directory, &path).map_err(|source| match source {
+            open_beneath(self.directory(), &path).map_err(|source| match source {
                 missing if missing.kind() == io::ErrorKind::NotFound => {
                     BlobError::Missing { digest: digest.clone(), path: whole() }
                 }
@@ -147,7 +148,7 @@ impl Blobs {
     pub(crate) fn file(&self, name: &str) -> Result<Vec<u8>> {
         let path = self.path.join(name);
         let unreadable = |source| BlobError::Unreadable { path: path.clone(), source };
-        let (file, size) = open_beneath(&self.directory, name).map_err(unreadable)?;
+        let (file, size) = open_beneath(self.directory(), name).map_err(unreadable)?;
         let expected = usize::try_from(size.min(LARGEST_DOCUMENT)).unwrap_or_default();
         let mut bytes = Vec::with_capacity(expected);
         // It may grow in between.

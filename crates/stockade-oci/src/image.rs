@@ -5,6 +5,7 @@ use std::ffi::OsString;
 use std::path::Path;
 
 use oci_spec::image::ImageConfiguration;
+use serde::ser::{Serialize, SerializeStruct, Serializer};
 use stockade_core::{Base, Error, ErrorKind, Policy, Result};
 
 use crate::blobs::Descriptor;
@@ -43,7 +44,7 @@ pub struct Layer {
 }
 
 /// What an image runs, and how.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
 #[non_exhaustive]
 pub struct Config {
     /// The program, and arguments that it always gets.
@@ -153,15 +154,22 @@ impl Image {
         }
     }
 
-    /// Puts into a policy what the image says: its root directory, environment and working directory.
-    ///
-    /// The image's variables stand beside those that the policy has, and in place of those with the same
-    /// names. What is changed in the policy afterwards counts more. Ports, volumes and the user are not
-    /// followed.
-    pub fn apply_to(&self, root: &Path, policy: &mut Policy) {
-        policy.filesystem.base = Base::Rootfs(root.to_owned());
+    /// What [`Root::apply_to`](crate::Root::apply_to) says.
+    pub(crate) fn apply_to(&self, root: &Path, policy: &mut Policy) {
+        policy.filesystem.base = Base::WritableRootfs(root.to_owned());
         policy.process.cwd.clone_from(&self.config.working_dir);
         policy.process.env.extend(self.config.env.iter().cloned());
+    }
+}
+
+/// Its digest, its size and its configuration.
+impl Serialize for Image {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut image = serializer.serialize_struct("Image", 3)?;
+        image.serialize_field("digest", self.digest())?;
+        image.serialize_field("size", &self.size())?;
+        image.serialize_field("config", &self.config)?;
+        image.end()
     }
 }
 

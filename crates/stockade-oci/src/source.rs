@@ -1,7 +1,7 @@
 //! [`Source`]: where an image comes from.
 
 use std::fmt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 use stockade_core::{Error, ErrorKind};
@@ -15,7 +15,7 @@ const DOCKER_ARCHIVE: &str = "docker-archive:";
 /// Where an image comes from, as users write it.
 ///
 /// A path in it holds no colon, since what follows the first one is the reference; one that does can be
-/// given as a value.
+/// given to [`Source::at`].
 ///
 /// ```
 /// use stockade_oci::Source;
@@ -60,6 +60,23 @@ impl From<NotASource> for Error {
             "write `oci:DIR[:REF]`, `docker-archive:FILE[:NAME]`, or a name in the store; what a registry \
              has is pulled into the store first",
         )
+    }
+}
+
+impl Source {
+    /// What is at a path, whatever bytes that has: a layout if it is a directory, else an archive of
+    /// `docker save`. The reference says which of its images.
+    ///
+    /// # Errors
+    /// [`ErrorKind::InvalidPolicy`] for a reference into an archive that is no [`Name`].
+    pub fn at(path: &Path, reference: Option<&str>) -> Result<Self, Error> {
+        if path.is_dir() {
+            let (directory, reference) = (path.to_owned(), reference.map(str::to_owned));
+            return Ok(Self::Layout { directory, reference });
+        }
+        // What does not exist, loading tells.
+        let reference = reference.map(str::parse).transpose()?;
+        Ok(Self::DockerArchive { file: path.to_owned(), reference })
     }
 }
 

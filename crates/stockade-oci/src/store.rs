@@ -2,6 +2,7 @@
 
 mod directory;
 mod garbage;
+mod going;
 mod index;
 mod load;
 mod lock;
@@ -13,11 +14,13 @@ mod root;
 mod workshop;
 
 use std::ffi::OsString;
+use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
 
 use rustix::process::geteuid;
-use stockade_core::{Error, ErrorKind, Result};
+use serde::Serialize;
+use stockade_core::{Error, ErrorKind, GoOn, Result};
 
 use crate::blobs::{Blobs, Descriptor};
 use crate::digest::Digest;
@@ -34,6 +37,8 @@ use lock::Lock;
 pub use garbage::Freed;
 pub use root::Root;
 
+/// Names another directory for images than the user's.
+const ELSEWHERE: &str = "STOCKADE_IMAGES";
 /// Where root keeps images.
 const OF_THE_SYSTEM: &str = "/var/lib/stockade/images";
 /// Where others do, below the directory for their data.
@@ -47,22 +52,30 @@ const OF_A_USER: &str = "stockade/images";
 ///
 /// ```no_run
 /// # use std::ffi::OsString;
-/// use stockade_core::{Policy, Program};
+/// use stockade_core::Policy;
 /// use stockade_oci::Store;
 ///
 /// let store = Store::open(&Store::default_dir(|key| std::env::var_os(key))?)?;
 /// let image = store.load(&"oci:/srv/images/app:v1".parse()?, &mut |_| {})?;
 /// let root = store.root(&image)?;
 /// let mut policy = Policy::default();
-/// image.apply_to(root.path(), &mut policy);
-/// let (name, args) = image.command(&[])?;
-/// let program = Program::executable(name).args(args);
+/// root.apply_to(&mut policy);
+/// let program = root.program(&[])?;
 /// // `root` must live as long as runs of the program.
 /// # Ok::<(), stockade_core::Error>(())
 /// ```
-#[derive(Debug)]
+///
+/// A clone is the same store.
+#[derive(Clone)]
 pub struct Store {
     blobs: Blobs,
+    go_on: Option<GoOn>,
+}
+
+impl fmt::Debug for Store {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Store").field("path", &self.path()).finish_non_exhaustive()
+    }
 }
 
 /// How far loading an image is: called for each part of it, again and again.
@@ -78,7 +91,7 @@ pub struct Progress<'a> {
 }
 
 /// An image in a store.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct Entry {
     /// What it is called.
@@ -152,19 +165,22 @@ impl Store {
     /// [`ErrorKind::InvalidPolicy`] if it is a link, else what the system says.
     pub fn open(directory: &Path) -> Result<Self> {
         let (directory, path) = directory::open(directory)?;
-        let store = Self { blobs: Blobs::new(directory, &path) };
+        let store = Self { blobs: Blobs::new(directory, &path), go_on: None };
         directory::furnish(&store)?;
         Ok(store)
     }
 
-    /// Where this user's images are by default: `/var/lib/stockade/images` for root, otherwise
-    /// `stockade/images` below `$XDG_DATA_HOME` or `$HOME/.local/share`.
+    /// Where this user's images are: what `$STOCKADE_IMAGES` names; else `/var/lib/stockade/images` for
+    /// root, and `stockade/images` below `$XDG_DATA_HOME` or `$HOME/.local/share` for others.
     ///
     /// The environment is asked by `variable` alone.
     ///
     /// # Errors
-    /// [`ErrorKind::NotFound`] if neither variable names an absolute path.
+    /// [`ErrorKind::NotFound`] if none of these names a directory; the last two have to be absolute paths.
     pub fn default_dir(variable: impl Fn(&str) -> Option<OsString>) -> Result<PathBuf> {
+        if let Some(directory) = variable(ELSEWHERE).filter(|directory| !directory.is_empty()) {
+            return Ok(directory.into());
+        }
         if geteuid().is_root() {
             return Ok(OF_THE_SYSTEM.into());
         }
@@ -172,6 +188,15 @@ impl Store {
         let data = absolute("XDG_DATA_HOME")
             .or_else(|| absolute("HOME").map(|home| home.join(".local/share")));
         Ok(data.ok_or(StoreError::NoHome)?.join(OF_A_USER))
+    }
+
+    /// The same store, whose calls of [`load`](Self::load), [`pull`](Self::pull) and [`root`](Self::root) ask
+    /// several times a second whether to go on, on the thread that calls. If not, they end with an error of
+    /// kind [`ErrorKind::Io`]. Nothing has a name then that had none before; what came of a pull is kept as if
+    /// it had broken off.
+    #[must_use]
+    pub fn as_long_as(&self, go_on: GoOn) -> Self {
+        Self { go_on: Some(go_on), ..self.clone() }
     }
 
     /// The directory.

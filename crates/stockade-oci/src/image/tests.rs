@@ -82,7 +82,7 @@ fn what_an_image_says_goes_into_a_policy_and_nothing_of_the_host() {
         ]
     );
     assert_eq!(policy.process.cwd, "/srv/www");
-    assert_eq!(policy.filesystem.base, Base::Rootfs("/root".into()));
+    assert_eq!(policy.filesystem.base, Base::WritableRootfs("/root".into()));
     policy.validate().expect("it makes sense");
     assert_eq!(image.config.user, "nobody:nogroup");
     assert_eq!(image.config.labels.keys().collect::<Vec<_>>(), ["a", "b"]);

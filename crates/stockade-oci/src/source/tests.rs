@@ -51,3 +51,15 @@ fn what_names_no_image_is_refused() {
         assert!(error.hint().is_some(), "{text:?}");
     }
 }
+
+#[test]
+fn a_path_is_a_directory_or_a_file_whatever_it_is_called() {
+    let here = std::env::temp_dir();
+    let layout = Source::at(&here, Some("v1")).expect("a layout");
+    assert_eq!(layout, Source::Layout { directory: here.clone(), reference: Some("v1".into()) });
+    let file = here.join("no:such:file.tar");
+    let archive = Source::at(&file, None).expect("an archive");
+    assert_eq!(archive, Source::DockerArchive { file: file.clone(), reference: None });
+    let error = Source::at(&file, Some("Not A Name")).expect_err("it is none");
+    assert_eq!(error.kind(), ErrorKind::InvalidPolicy);
+}

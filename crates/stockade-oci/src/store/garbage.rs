@@ -5,6 +5,7 @@ use std::os::fd::{AsFd, OwnedFd};
 
 use rustix::fs::{AtFlags, Dir, FlockOperation, Mode, OFlags};
 use rustix::io::Errno;
+use serde::Serialize;
 use stockade_core::Result;
 
 use super::Store;
@@ -16,7 +17,7 @@ use crate::digest::{Algorithm, Digest};
 use crate::layer::remove_tree;
 
 /// What was removed.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct Freed {
     /// How many blobs.

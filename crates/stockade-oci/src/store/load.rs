@@ -301,6 +301,7 @@ pub(super) fn finish(
     image: &Image,
     names: &[Name],
 ) -> Result<()> {
+    store.go_on()?;
     let lock = Lock::exclusive(store)?;
     let layers = image.layers.iter().map(|layer| &layer.descriptor.digest);
     let documents = [&image.manifest.digest, &image.config_descriptor.digest];

@@ -4,14 +4,15 @@
 
 use std::collections::BTreeSet;
 use std::io::{self, Read};
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::mpsc::{self, Sender};
-use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::mpsc::{self, RecvTimeoutError, Sender};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::Duration;
 
-use stockade_core::{Error, ErrorKind, Result};
+use stockade_core::{Error, ErrorKind, GoOn, Result};
 
+use super::going::{TURN, stopped};
 use super::load::{LARGEST_LAYER, begin, finish};
 use super::part::Part;
 use super::workshop::{PIECE, Workshop};
@@ -123,11 +124,6 @@ impl<'a> Patience<'a> {
     }
 }
 
-/// What nobody sees, since another failure was first.
-fn stopped() -> Error {
-    Error::new(ErrorKind::Io, io::Error::from(io::ErrorKind::Interrupted))
-}
-
 pub(super) fn pull(
     store: &Store,
     name: &Name,
@@ -135,41 +131,56 @@ pub(super) fn pull(
     observer: &mut dyn FnMut(Progress<'_>),
 ) -> Result<Image> {
     let registry = Registry::new(name, options)?;
-    let source = Pull { store, registry: &registry, options, end: End::default() };
-    let (top, bytes) = source.top(name)?;
-    let read = |wanted: &Descriptor| {
-        if wanted.digest == top.digest { Ok(bytes.clone()) } else { source.document(wanted, true) }
+    let Some(go_on) = &store.go_on else {
+        let end = End::default();
+        return Pull { store, registry: &registry, options, end }.image(name, observer);
     };
-    let mut search = Search::new(name.to_string(), &read);
-    let Some(descriptor) = search.beneath(top.clone(), 0)? else { return Err(search.in_vain()) };
-    let manifest = read(&descriptor)?;
-    let parsed = Manifest::read(&descriptor, &manifest)?;
-    let config = source.document(&parsed.config, false)?;
-    let image = Image::read(parsed, &config)?;
+    // The work is done elsewhere, so that who waits here can be asked whatever that waits for.
+    let stop = Arc::new(AtomicBool::new(false));
+    let store = store.as_long_as({
+        let stop = Arc::clone(&stop);
+        Arc::new(move || !stop.load(Ordering::Relaxed))
+    });
+    let source = Pull { store: &store, registry: &registry, options, end: End::default() };
+    thread::scope(|scope| {
+        let (sender, receiver) = mpsc::channel();
+        let work = || {
+            let tell = sender;
+            source.image(name, &mut |Progress { blob, done, size }| {
+                // Who does not listen any more waits for this to end.
+                let _ = tell.send((blob.to_owned(), done, size));
+            })
+        };
+        let started = thread::Builder::new().name("pull".to_owned()).spawn_scoped(scope, work);
+        let worker = started.map_err(|source| PullError::Thread { source })?;
+        let wanted = watch(go_on, &receiver, observer);
+        if !wanted {
+            stop.store(true, Ordering::Relaxed);
+            source.fail(stopped());
+        }
+        // Who panicked there goes on panicking here.
+        let pulled = worker.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+        // However it failed since, that is why.
+        if wanted { pulled } else { pulled.map_err(|_| stopped()) }
+    })
+}
 
-    let workshop = begin(store)?;
-    workshop.stage(&image.manifest.digest, &manifest)?;
-    workshop.stage(&image.config_descriptor.digest, &config)?;
-    let mut missing = Vec::new();
-    let mut seen = BTreeSet::new();
-    for layer in &image.layers {
-        let Descriptor { digest, size, .. } = &layer.descriptor;
-        if *size > LARGEST_LAYER {
-            return Err(PullError::Layer { digest: digest.clone(), size: *size }.into());
+/// Passes on how far something is until it is over; false if the caller wants no more before that.
+fn watch(
+    go_on: &GoOn,
+    receiver: &mpsc::Receiver<(String, u64, u64)>,
+    observer: &mut dyn FnMut(Progress<'_>),
+) -> bool {
+    loop {
+        match receiver.recv_timeout(TURN) {
+            Ok((blob, done, size)) => observer(Progress { blob: &blob, done, size }),
+            Err(RecvTimeoutError::Timeout) => {}
+            Err(RecvTimeoutError::Disconnected) => return true,
         }
-        if !seen.insert(digest) {
-            continue;
-        }
-        let there = workshop.has(digest) || workshop.borrow(digest, *size);
-        let done = if there { *size } else { 0 };
-        observer(Progress { blob: &digest.to_string(), done, size: *size });
-        if !there {
-            missing.push(&layer.descriptor);
+        if !go_on() {
+            return false;
         }
     }
-    source.fetch(&workshop, &missing, observer)?;
-    finish(store, &workshop, &image, std::slice::from_ref(name))?;
-    Ok(image)
 }
 
 /// One call.
@@ -181,6 +192,50 @@ struct Pull<'a> {
 }
 
 impl Pull<'_> {
+    /// All of it.
+    fn image(&self, name: &Name, observer: &mut dyn FnMut(Progress<'_>)) -> Result<Image> {
+        let (top, bytes) = self.top(name)?;
+        let read = |wanted: &Descriptor| {
+            if wanted.digest == top.digest {
+                Ok(bytes.clone())
+            } else {
+                self.document(wanted, true)
+            }
+        };
+        let mut search = Search::new(name.to_string(), &read);
+        let Some(descriptor) = search.beneath(top.clone(), 0)? else {
+            return Err(search.in_vain());
+        };
+        let manifest = read(&descriptor)?;
+        let parsed = Manifest::read(&descriptor, &manifest)?;
+        let config = self.document(&parsed.config, false)?;
+        let image = Image::read(parsed, &config)?;
+
+        let workshop = begin(self.store)?;
+        workshop.stage(&image.manifest.digest, &manifest)?;
+        workshop.stage(&image.config_descriptor.digest, &config)?;
+        let mut missing = Vec::new();
+        let mut seen = BTreeSet::new();
+        for layer in &image.layers {
+            let Descriptor { digest, size, .. } = &layer.descriptor;
+            if *size > LARGEST_LAYER {
+                return Err(PullError::Layer { digest: digest.clone(), size: *size }.into());
+            }
+            if !seen.insert(digest) {
+                continue;
+            }
+            let there = workshop.has(digest) || workshop.borrow(digest, *size);
+            let done = if there { *size } else { 0 };
+            observer(Progress { blob: &digest.to_string(), done, size: *size });
+            if !there {
+                missing.push(&layer.descriptor);
+            }
+        }
+        self.fetch(&workshop, &missing, observer)?;
+        finish(self.store, &workshop, &image, std::slice::from_ref(name))?;
+        Ok(image)
+    }
+
     /// Tries until it is done or will not be.
     fn patiently<T>(&self, attempt: impl Fn() -> Result<T, RegistryError>) -> Result<T> {
         let mut patience = Patience::new(&self.end, self.options);

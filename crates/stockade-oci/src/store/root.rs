@@ -1,14 +1,16 @@
 //! From layers to a root directory.
 
+use std::ffi::OsString;
 use std::fs::File;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::{Path, PathBuf};
 
 use rustix::fs::{AtFlags, FileType, FlockOperation, Mode, OFlags, RenameFlags, ResolveFlags};
 use rustix::io::Errno;
-use stockade_core::{Error, Result};
+use stockade_core::{Error, Policy, Program, Result};
 
 use super::directory::{ROOTS, beneath};
+use super::going::{Asking, stopped};
 use super::load::LARGEST_LAYER;
 use super::lock::Lock;
 use super::workshop::{Workshop, open_directory};
@@ -22,11 +24,12 @@ const TREE: &str = "root";
 /// Directories that a root must have, with the permission bits they get.
 const NEEDED: [(&str, u32); 3] = [("dev", 0o755), ("proc", 0o555), ("tmp", 0o1777)];
 
-/// The root directory of an image, which stays as long as this value lives.
+/// An image and its root directory, which stays as long as this value lives: the image, ready to be run.
 ///
-/// It is shared by everyone who uses the image: nobody may write to it.
+/// The directory is shared by everyone who uses the image: nobody may write to it.
 #[derive(Debug)]
 pub struct Root {
+    image: Image,
     path: PathBuf,
     /// The directory around it, locked.
     _lock: OwnedFd,
@@ -37,13 +40,39 @@ impl Root {
     pub fn path(&self) -> &Path {
         &self.path
     }
+
+    /// What the image says of itself.
+    pub fn image(&self) -> &Image {
+        &self.image
+    }
+
+    /// Puts into a policy what the image says: its root, its environment and its working directory. What is
+    /// changed in the policy afterwards counts more.
+    ///
+    /// The root is [one to write to](stockade_core::Base::WritableRootfs), as the programs of images expect;
+    /// what is written is in memory and gone with the run. [`Base::Rootfs`](stockade_core::Base::Rootfs) of
+    /// [`path`](Self::path) makes it read-only. The image's variables stand beside those that the policy has,
+    /// and in place of those with the same names. Ports, volumes and the user are not followed.
+    pub fn apply_to(&self, policy: &mut Policy) {
+        self.image.apply_to(&self.path, policy);
+    }
+
+    /// What runs: the image's own command, or its entrypoint with the words of the user. It is a native
+    /// program, whatever the host has under its name.
+    ///
+    /// # Errors
+    /// [`InvalidPolicy`](stockade_core::ErrorKind::InvalidPolicy) if nobody says what to run.
+    pub fn program(&self, words: &[OsString]) -> Result<Program> {
+        let (name, args) = self.image.command(words)?;
+        Ok(Program::executable(name).args(args))
+    }
 }
 
 pub(super) fn root(store: &Store, image: &Image) -> Result<Root> {
     let name = image.digest().file_name();
     let roots = beneath(store, ROOTS)?;
     let lock = Lock::shared(store)?;
-    if let Some(root) = existing(store, &roots, &name)? {
+    if let Some(root) = existing(store, &roots, image)? {
         return Ok(root);
     }
     // Open files stay, whatever others remove meanwhile.
@@ -57,7 +86,7 @@ pub(super) fn root(store: &Store, image: &Image) -> Result<Root> {
     let (around, tree) = made;
     let mut unpacker = Unpacker::new(&tree, Bounds::default())?;
     for (layer, file) in layers {
-        apply(&mut unpacker, &layer, file)?;
+        apply(store, &mut unpacker, &layer, file)?;
     }
     complete(&tree, &image.config.working_dir)
         .map_err(|errno| store.failed("make a directory of the image's", errno))?;
@@ -72,11 +101,11 @@ pub(super) fn root(store: &Store, image: &Image) -> Result<Root> {
     match rustix::fs::renameat_with(from, &name, &roots, &name, RenameFlags::NOREPLACE) {
         Ok(()) => {
             rustix::fs::fsync(&roots).map_err(|errno| store.failed("wait for the disk", errno))?;
-            Ok(Root { path: path(store, &name), _lock: around })
+            Ok(Root { image: image.clone(), path: path(store, &name), _lock: around })
         }
         Err(errno) => {
             // Somebody else was faster.
-            let root = existing(store, &roots, &name)?;
+            let root = existing(store, &roots, image)?;
             drop(lock);
             root.ok_or_else(|| store.failed("put a directory in place", errno))
         }
@@ -88,12 +117,13 @@ fn path(store: &Store, name: &str) -> PathBuf {
 }
 
 /// A root that was made before. A lock on the store is held, so nobody is removing it.
-fn existing(store: &Store, roots: &OwnedFd, name: &str) -> Result<Option<Root>> {
-    match open_directory(roots, name) {
+fn existing(store: &Store, roots: &OwnedFd, image: &Image) -> Result<Option<Root>> {
+    let name = image.digest().file_name();
+    match open_directory(roots, &name) {
         Ok(around) => {
             rustix::fs::flock(&around, FlockOperation::NonBlockingLockShared)
                 .map_err(|errno| store.failed("lock a directory", errno))?;
-            Ok(Some(Root { path: path(store, name), _lock: around }))
+            Ok(Some(Root { image: image.clone(), path: path(store, &name), _lock: around }))
         }
         Err(Errno::NOENT) => Ok(None),
         Err(errno) => Err(store.failed("open a directory", errno)),
@@ -110,14 +140,24 @@ fn make(workshop: &Workshop<'_>, name: &str) -> Result<(OwnedFd, OwnedFd), Errno
     Ok((around, tree))
 }
 
-fn apply(unpacker: &mut Unpacker, layer: &Layer, file: Verifier<File>) -> Result<()> {
+fn apply(
+    store: &Store,
+    unpacker: &mut Unpacker,
+    layer: &Layer,
+    file: Verifier<File>,
+) -> Result<()> {
     let diff_id = layer.diff_id.clone();
     // The digest of what is uncompressed covers the other one.
     let bytes = layer.compression.reader(file.into_unverified());
-    let mut verifier = Verifier::new(bytes, diff_id, Size::AtMost(LARGEST_LAYER));
-    let applied = unpacker.apply(&mut verifier);
+    let verifier = Verifier::new(bytes, diff_id, Size::AtMost(LARGEST_LAYER));
+    let mut asking = Asking::new(verifier, store);
+    let applied = unpacker.apply(&mut asking);
     // What follows the end of an archive counts as well.
-    let rest = applied.is_ok().then(|| std::io::copy(&mut verifier, &mut std::io::sink()));
+    let rest = applied.is_ok().then(|| std::io::copy(&mut asking, &mut std::io::sink()));
+    if asking.stopped {
+        return Err(stopped());
+    }
+    let verifier = asking.into_inner();
     if let Some(mismatch) = verifier.mismatch() {
         return Err(Error::from(mismatch.clone()).with_hint(
             "the image is malformed, or the store was damaged: remove it, collect garbage, load it again",

@@ -82,6 +82,7 @@ impl<'a> Workshop<'a> {
             file.write_all(&piece[..read]).map_err(failed)?;
             written += read as u64;
             progress(written);
+            self.store.go_on()?;
         }
         file.sync_all().map_err(failed)?;
         Ok(written)

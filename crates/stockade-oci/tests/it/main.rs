@@ -2,6 +2,7 @@
 
 mod archives;
 mod crashes;
+mod going;
 mod hostile;
 mod layers;
 mod layouts;

@@ -70,8 +70,8 @@ fn a_root_has_all_layers_and_what_a_sandbox_needs() {
     assert_eq!(counts(&store).2, 0, "nothing is unfinished");
 
     let mut policy = Policy::default();
-    image.apply_to(root.path(), &mut policy);
-    assert_eq!(policy.filesystem.base, Base::Rootfs(root.path().to_owned()));
+    root.apply_to(&mut policy);
+    assert_eq!(policy.filesystem.base, Base::WritableRootfs(root.path().to_owned()));
     assert_eq!(policy.process.cwd, "/work");
     assert_eq!(policy.process.env["PATH"], "/app");
     policy.validate().expect("it makes sense");
@@ -301,11 +301,17 @@ fn a_store_is_a_layout_itself() {
 fn the_default_directory_is_found_without_looking_at_the_environment() {
     let dir = |data: Option<&str>, home: Option<&str>| {
         Store::default_dir(|key| match key {
+            "STOCKADE_IMAGES" => Some("".into()),
             "XDG_DATA_HOME" => data.map(Into::into),
             "HOME" => home.map(Into::into),
             other => panic!("{other} is not asked for"),
         })
     };
+    let elsewhere = Store::default_dir(|key| {
+        assert_eq!(key, "STOCKADE_IMAGES", "nothing else counts");
+        Some("images".into())
+    });
+    assert_eq!(elsewhere.expect("a directory"), Path::new("images"));
     if rustix::process::geteuid().is_root() {
         let found = dir(Some("/data"), Some("/home/u")).expect("a directory");
         assert_eq!(found, Path::new("/var/lib/stockade/images"));

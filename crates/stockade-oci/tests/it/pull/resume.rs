@@ -8,6 +8,7 @@ use stockade_core::ErrorKind;
 use stockade_oci::Digest;
 
 use super::{Answer, Shelf, fails, hasty, left, part, pull};
+use crate::going::{is_stopped, times};
 use crate::made::Scratch;
 
 const SIZE: usize = 600_000;
@@ -242,4 +243,65 @@ fn what_came_is_kept_until_garbage_is_collected_and_longer_if_it_is_wanted() {
     });
     store.root(&image.expect("it is pulled")).expect("it is whole");
     assert!(!left(&store).contains(&part(&layer)));
+}
+
+/// Pulls with the patience of the defaults, for a caller who wants no more after some looks.
+fn given_up(store: &stockade_oci::Store, server: &super::Server, looks: u64) {
+    let begin = Instant::now();
+    let options = stockade_oci::PullOptions::default();
+    let error = pull(&store.as_long_as(times(looks)), server, &options).expect_err("it is stopped");
+    is_stopped(store, &error);
+    assert!(begin.elapsed() < options.stall / 3, "it waited for {:?}", begin.elapsed());
+}
+
+#[test]
+fn a_caller_gives_up_however_a_registry_stalls() {
+    let scratch = Scratch::new();
+    let store = scratch.store();
+    // Before the first byte of an answer, and within a document.
+    for after in [None, Some(10)] {
+        let (shelf, _) = Shelf::simple(SIZE);
+        let server = shelf.serve_but(move |request, answer| match after {
+            _ if request.is_blob() => answer,
+            Some(after) => answer.hang(after),
+            None => Answer::new(200, b"").unmeasured().hang(0),
+        });
+        given_up(&store, &server, 4);
+        assert_eq!(left(&store), [""; 0]);
+    }
+    // Within a layer, of which what came is kept.
+    let (shelf, layer) = Shelf::simple(SIZE);
+    let digest = Digest::of(&layer).to_string();
+    let server = shelf.serve_but(move |request, answer| {
+        if request.path.ends_with(&digest) { answer.hang(100_000) } else { answer }
+    });
+    given_up(&store, &server, 10);
+    assert_eq!(left(&store), [part(&layer)]);
+}
+
+#[test]
+fn who_goes_on_gets_it_all_and_hears_of_it_on_the_calling_thread() {
+    let (shelf, layer) = Shelf::simple(SIZE);
+    let server = shelf.serve();
+    let scratch = Scratch::new();
+    let store = scratch.store();
+    let here = std::thread::current().id();
+    let asked = std::sync::Arc::new(AtomicUsize::new(0));
+    let count = std::sync::Arc::clone(&asked);
+    let going = store.as_long_as(std::sync::Arc::new(move || {
+        assert_eq!(std::thread::current().id(), here);
+        count.fetch_add(1, Ordering::SeqCst);
+        true
+    }));
+    let mut seen = Vec::new();
+    let name = super::name(&server);
+    let image = going.pull(&name, &hasty(), &mut |progress| {
+        assert_eq!(std::thread::current().id(), here);
+        seen.push((progress.blob.to_owned(), progress.done, progress.size));
+    });
+    let image = image.expect("it is pulled");
+    let size = layer.len() as u64;
+    assert_eq!(seen.last(), Some(&(Digest::of(&layer).to_string(), size, size)));
+    assert!(asked.load(Ordering::SeqCst) > 0);
+    going.root(&image).expect("it is whole");
 }
