@@ -1,5 +1,6 @@
 //! The command line as typed. No I/O: what is parsed here becomes a policy in [`crate::policy`].
 
+mod bundle;
 mod image;
 mod map;
 mod mount;
@@ -14,6 +15,7 @@ use stockade::oci::Source;
 use stockade::runtime::Language;
 use stockade::{Base, Bytes, Control, Cpus, Limit, NetworkMode, SyscallProfile};
 
+pub(crate) use bundle::Allowed;
 pub(crate) use image::{ImageCommand, PullArgs};
 pub(crate) use map::MapArgs;
 pub(crate) use mount::{BindArg, EnvArg, TmpfsArg};
@@ -51,6 +53,8 @@ Examples:
   stockade run --rw .:/src --cwd /src --best-effort memory --report - -- make
   stockade run --fuel 1000000000 ./job.wasm < input.txt
   stockade run --backend wasm python -c 'print(1 + 1)'
+  stockade run --image oci:/srv/images/app -- --version
+  stockade run --bundle /srv/bundles/job --allow terminal_is_streams
 ";
 
 const DOCTOR_STATUS: &str = "\
@@ -226,7 +230,7 @@ pub(crate) enum BackendArg {
 pub(crate) struct RunArgs {
     /// The program: a path inside the sandbox, or a name looked up in its PATH; for WebAssembly a
     /// module or a script (.py, .js, .mjs), which are files of the host, or `python` or `javascript`
-    #[arg(value_name = "PROGRAM", required_unless_present = "image")]
+    #[arg(value_name = "PROGRAM", required_unless_present_any = ["image", "bundle"])]
     pub(crate) program: Option<OsString>,
 
     /// Its arguments
@@ -238,6 +242,20 @@ pub(crate) struct RunArgs {
     /// command: oci:DIR, docker-archive:FILE, or the name of one that was loaded before
     #[arg(long, value_name = "IMAGE", conflicts_with_all = ["base", "rootfs"])]
     pub(crate) image: Option<Source>,
+
+    /// Run the bundle in this directory: its config.json says what runs and under which limits, and what it
+    /// asks for that is not done is refused by name before anything starts. Options count more than the
+    /// config; PROGRAM and ARGS are in the place of its `process.args`
+    #[arg(long, value_name = "DIR",
+        conflicts_with_all = ["base", "rootfs", "image", "policy", "writable"])]
+    pub(crate) bundle: Option<PathBuf>,
+
+    /// Accept of a bundle what is done otherwise than it asks: writable_root_is_ephemeral (what is written
+    /// to its root is in memory and gone when it ends), terminal_is_streams (it has these three streams and
+    /// no terminal), seccomp_is_own_profile (the filter is that of --syscalls)
+    #[arg(long, value_name = "WHAT,…", value_delimiter = ',', requires = "bundle",
+        hide_possible_values = true, value_parser = bundle::allowed())]
+    pub(crate) allow: Vec<Allowed>,
 
     /// What runs it: `auto` takes `wasm` if PROGRAM is a path, or a name ending in `.wasm`, of a
     /// WebAssembly module on the host, or a script there that is not executable, and `namespace`

@@ -2,12 +2,13 @@
 //!
 //! Parsing ([`args`]) does no I/O and nothing else reads the command line. Everything a user sees
 //! is written by [`exit`], [`report`], [`map`], [`doctor`], [`mod@bench`], [`policy`],
-//! [`runtime`] and [`image`].
+//! [`runtime`], [`image`] and [`bundle`].
 #![forbid(unsafe_code)]
 
 mod args;
 mod backend;
 mod bench;
+mod bundle;
 mod cache;
 mod doctor;
 mod exit;

@@ -10,7 +10,7 @@ use crate::args::RunArgs;
 use crate::exit::{self, Exit, OutputError};
 use crate::interrupt::{self, Interrupts};
 use crate::stream::{Failure, Streams};
-use crate::{backend, image, policy, report};
+use crate::{backend, bundle, image, policy, report};
 
 /// Runs a program with its streams passed through; the exit status is the program's.
 pub(crate) fn run(args: &RunArgs) -> Result<Exit, Exit> {
@@ -20,12 +20,15 @@ pub(crate) fn run(args: &RunArgs) -> Result<Exit, Exit> {
 fn attempt(args: &RunArgs) -> Result<Exit> {
     // The files of an image stay as long as this does.
     let root = args.image.as_ref().map(image::root).transpose()?;
+    let bundle = args.bundle.as_ref().map(|bundle| bundle::load(bundle, args)).transpose()?;
     let mut policy = policy::with(&args.policy, |policy| {
         root.iter().for_each(|root| root.apply_to(policy));
+        bundle.iter().for_each(|bundle| policy.clone_from(&bundle.policy));
     })?;
-    let choice = match &root {
-        Some(root) => image::program(root, args)?,
-        None => {
+    let choice = match (&root, bundle) {
+        (Some(root), _) => image::program(root, args)?,
+        (None, Some(bundle)) => bundle.program.into(),
+        (None, None) => {
             let name = args.program.as_deref().unwrap_or_default();
             let mut choice = backend::program(args.backend, name)?;
             choice.program = choice.program.args(&args.args);

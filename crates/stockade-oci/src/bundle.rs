@@ -100,6 +100,8 @@ pub struct Options {
     pub writable_root_is_ephemeral: bool,
     /// A program that is to have a terminal has the streams it is started with instead.
     pub terminal_is_streams: bool,
+    /// The program and its arguments, in the place of `process.args`; what the config says if it is empty.
+    pub args: Vec<String>,
     /// A filter of system calls that a config brings is left out; what is installed is the
     /// [profile](stockade_core::SyscallProfile) of the policy, which may allow what the config's
     /// filter forbids.

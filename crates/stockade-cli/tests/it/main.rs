@@ -4,6 +4,7 @@
 
 mod attack;
 mod bench;
+mod bundle;
 mod command;
 mod doctor;
 mod image;

@@ -49,13 +49,15 @@ pub(super) fn read(
         }
     }
     rlimits(process, &mut policy.limits, found)?;
-    let args = arguments(process)?;
+    let args = arguments(process, &options.args)?;
     settings(process, args.first().is_some_and(|name| is_module(name)), found);
     Ok(args)
 }
 
-fn arguments(process: &Value) -> Result<Vec<String>, BundleError> {
-    let args: Vec<String> = json::texts(json::at(process, "args")).map(str::to_owned).collect();
+/// Its own arguments, unless others were given.
+fn arguments(process: &Value, given: &[String]) -> Result<Vec<String>, BundleError> {
+    let own = || json::texts(json::at(process, "args")).map(str::to_owned).collect();
+    let args: Vec<String> = if given.is_empty() { own() } else { given.to_vec() };
     match args.first() {
         None => return Err(BundleError::Missing { path: "process.args".to_owned() }),
         Some(name) if name.is_empty() => {
