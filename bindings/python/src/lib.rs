@@ -8,6 +8,7 @@ mod descriptors;
 mod diagnosis;
 mod errors;
 mod gate;
+mod image;
 mod memory;
 mod module;
 mod owned;
@@ -25,6 +26,8 @@ mod _native {
     use super::diagnosis::{attack, benchmark, examine};
     #[pymodule_export]
     use super::gate::{after_fork, before_fork, close};
+    #[pymodule_export]
+    use super::image::{Image, Root, Store};
     #[pymodule_export]
     use super::memory::Memory;
     #[pymodule_export]

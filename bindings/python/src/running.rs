@@ -2,11 +2,12 @@
 
 use std::io;
 use std::os::fd::{AsRawFd, IntoRawFd, RawFd};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use pyo3::prelude::*;
-use stockade::Execution;
 use stockade::embed::{Background, Streams};
+use stockade::{Execution, oci};
 
 use crate::errors::{defect, raise};
 use crate::gate;
@@ -22,14 +23,20 @@ pub(crate) struct Running {
     run: Owned<Background>,
     /// The caller's ends of stdin, stdout and stderr; they are its to close.
     pipes: [Option<RawFd>; 3],
+    /// Whose files the program has as its own, if they are an image's.
+    _root: Option<Arc<oci::Root>>,
 }
 
 impl Running {
     /// Has a thread wait for `run`, and others move its streams.
-    pub(crate) fn watch(run: Box<dyn Execution>, streams: Streams) -> io::Result<Self> {
+    pub(crate) fn watch(
+        run: Box<dyn Execution>,
+        streams: Streams,
+        root: Option<Arc<oci::Root>>,
+    ) -> io::Result<Self> {
         let run = Background::watch(run, streams)?;
         let pipes = [0, 1, 2].map(|stream| run.take_pipe(stream).map(IntoRawFd::into_raw_fd));
-        Ok(Self { run: Owned::new(run), pipes })
+        Ok(Self { run: Owned::new(run), pipes, _root: root })
     }
 }
 

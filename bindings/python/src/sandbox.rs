@@ -7,10 +7,11 @@ use std::sync::Arc;
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 use stockade::wasm::WasmSandboxBuilder;
-use stockade::{Execution, NamespaceSandbox, Program, Stdio, WasmSandbox};
+use stockade::{Execution, NamespaceSandbox, Program, Stdio, WasmSandbox, oci};
 
 use crate::errors::{defect, raised};
 use crate::gate;
+use crate::image::Root;
 use crate::module::{HostFunction, Library, imports};
 use crate::owned::Owned;
 use crate::policy::Policy;
@@ -118,7 +119,22 @@ impl Sandbox {
         let backend = self.backend.get()?;
         let program = code.program(backend).args(args);
         let prepared = gate::detach_whole(py, || backend.get().prepare(&policy.inner, &program));
-        Ok(Prepared { inner: Owned::new(prepared.map_err(raised)?.into()) })
+        Ok(Prepared { inner: Owned::new(prepared.map_err(raised)?.into()), root: None })
+    }
+
+    /// The same for the program of an image, whose files stay as long as what was prepared.
+    fn prepare_root(
+        &self,
+        py: Python<'_>,
+        policy: &Policy,
+        root: &Root,
+        words: Vec<OsString>,
+    ) -> PyResult<Prepared> {
+        let backend = self.backend.get()?;
+        let program = root.inner.program(&words).map_err(raised)?;
+        let prepared = gate::detach_whole(py, || backend.get().prepare(&policy.inner, &program));
+        let inner = Owned::new(prepared.map_err(raised)?.into());
+        Ok(Prepared { inner, root: Some(Arc::clone(&root.inner)) })
     }
 
     /// Runs a program once, with captured output.
@@ -151,7 +167,8 @@ impl Sandbox {
     ) -> PyResult<Running> {
         let backend = self.backend.get()?;
         let program = code.program(backend).args(args);
-        begin(py, input, streams, |stdio| backend.get().start(&policy.inner, &program, stdio))
+        let start = |stdio| backend.get().start(&policy.inner, &program, stdio);
+        begin(py, input, streams, None, start)
     }
 
     /// Binds a policy to a module whose functions are called.
@@ -189,18 +206,21 @@ fn begin(
     py: Python<'_>,
     input: Option<Given>,
     streams: Option<Wanted>,
+    root: Option<Arc<oci::Root>>,
     start: impl FnOnce(Stdio) -> stockade::Result<Box<dyn Execution>> + Send,
 ) -> PyResult<Running> {
     let mut streams = stdio::open(input, streams)?;
     let stdio = streams.stdio();
     let run = gate::detach_whole(py, || start(stdio)).map_err(raised)?;
-    Ok(Running::watch(run, streams)?)
+    Ok(Running::watch(run, streams, root)?)
 }
 
 /// A plan bound to a program.
 #[pyclass(frozen, module = "stockade._native")]
 pub(crate) struct Prepared {
     inner: Owned<Arc<dyn stockade::Prepared>>,
+    /// Whose files the program has as its own, if they are an image's.
+    root: Option<Arc<oci::Root>>,
 }
 
 #[pymethods]
@@ -233,6 +253,6 @@ impl Prepared {
         streams: Option<Wanted>,
     ) -> PyResult<Running> {
         let prepared = self.inner.get()?;
-        begin(py, input, streams, |stdio| prepared.start(stdio))
+        begin(py, input, streams, self.root.clone(), |stdio| prepared.start(stdio))
     }
 }

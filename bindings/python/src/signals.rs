@@ -36,11 +36,16 @@ fn look() -> bool {
 /// Keeps an exception of a function that a guest called, for the guest's caller.
 pub(crate) fn carry(error: PyErr) -> HostError {
     let text = error.to_string();
-    RAISED.set(Some(error));
+    keep(error);
     text.into()
 }
 
-/// Passes on what a handler raised, or a function that the guest called, in what has just ended.
+/// Keeps an exception for the end of the call that this thread is in.
+pub(crate) fn keep(error: PyErr) {
+    RAISED.set(Some(error));
+}
+
+/// Passes on what a handler raised, or a function that was called, in what has just ended.
 pub(crate) fn check() -> PyResult<()> {
     RAISED.take().map_or(Ok(()), Err)
 }

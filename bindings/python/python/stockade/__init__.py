@@ -49,6 +49,7 @@ if TYPE_CHECKING:
         SandboxFuture,
         WorkerLost,
     )
+    from .images import Image, Root, Store
     from .session import Failure, FileRefused, Result, Session, SessionLost
 
 __all__ = [
@@ -64,6 +65,7 @@ __all__ = [
     "Failure",
     "FileRefused",
     "HostLost",
+    "Image",
     "Instance",
     "InternalError",
     "InvalidPolicy",
@@ -81,6 +83,7 @@ __all__ = [
     "Report",
     "Result",
     "ResultError",
+    "Root",
     "Sandbox",
     "SandboxError",
     "SandboxExecutor",
@@ -91,6 +94,7 @@ __all__ = [
     "Session",
     "SessionLost",
     "SetupError",
+    "Store",
     "Unmet",
     "Unsupported",
     "Usage",
@@ -120,6 +124,7 @@ _LAZY = {
     "WorkerLost": "executor",
     "sandboxed": "decorator",
 }
+_LAZY.update({name: "images" for name in ("Image", "Root", "Store")})
 _LAZY.update(
     {name: "session" for name in ("Failure", "FileRefused", "Result", "Session", "SessionLost")}
 )

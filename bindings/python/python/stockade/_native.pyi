@@ -6,14 +6,17 @@ from typing import Any, Union, final
 
 __all__ = [
     "VERSION",
+    "Image",
     "Instance",
     "Library",
     "Memory",
     "Policy",
     "Prepared",
     "Report",
+    "Root",
     "Running",
     "Sandbox",
+    "Store",
     "after_fork",
     "attack",
     "before_fork",
@@ -70,6 +73,43 @@ class Report:
     def to_json(self) -> str: ...
 
 @final
+class Store:
+    def __new__(cls, path: str | None = None) -> Store: ...
+    def path(self) -> str: ...
+    def load(
+        self,
+        source: str | None,
+        path: str | None,
+        reference: str | None = None,
+        name: str | None = None,
+        progress: Callable[[str, int, int], object] | None = None,
+    ) -> Image: ...
+    def pull(
+        self,
+        name: str,
+        credentials: tuple[str, str] | None = None,
+        plain_http: bool = False,
+        stall: float | None = None,
+        retries: int | None = None,
+        progress: Callable[[str, int, int], object] | None = None,
+    ) -> Image: ...
+    def find(self, name: str) -> Image: ...
+    def list(self) -> str: ...
+    def remove(self, name: str) -> None: ...
+    def collect_garbage(self) -> str: ...
+    def root(self, image: Image) -> Root: ...
+
+@final
+class Image:
+    def to_json(self) -> str: ...
+
+@final
+class Root:
+    def path(self) -> str: ...
+    def policy(self, start: Policy, read_only: bool) -> Policy: ...
+    def command(self, words: list[str]) -> tuple[str, list[str]]: ...
+
+@final
 class Sandbox:
     def __new__(
         cls, backend: str, cache_dir: str | None = None, compile_time: float | None = None
@@ -77,6 +117,7 @@ class Sandbox:
     def because(self, reason: str) -> Sandbox: ...
     def support(self) -> str: ...
     def prepare(self, policy: Policy, code: _Code, args: list[Any]) -> Prepared: ...
+    def prepare_root(self, policy: Policy, root: Root, words: list[str]) -> Prepared: ...
     def run(
         self, policy: Policy, code: _Code, args: list[Any], input: _Source | None = None
     ) -> Report: ...
