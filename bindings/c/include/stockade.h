@@ -39,14 +39,14 @@
  * Threads.    A function whose first parameter is a pointer to const may be called from many threads at
  *             once, for one object too. Of the others, one call at a time for one object. What frees an
  *             object is its last call.
- * Callbacks.  Are called on a thread that is in a call of yours: one that waits for a run, or calls an
- *             instance. They must return: what longjmp out of one does is undefined, and an exception
- *             ends the process. They may call this library.
+ * Callbacks.  Are called on a thread that is in a call of yours: one that waits for a run, calls an
+ *             instance, or gets an image. They must return: what longjmp out of one does is undefined,
+ *             and an exception ends the process. They may call this library.
  * Workers.    A run has threads of the library only if one of its streams is a descriptor, a pipe or a
  *             function, or if STOCKADE_END was asked for: `stockade-run` and one `stockade-stream` per
  *             output. The backend for modules has `stockade-epoch`, threads while it compiles, and
- *             `stockade-guest` for a run whose caller has little stack. No signal of yours is given to
- *             those that last.
+ *             `stockade-guest` for a run whose caller has little stack. A pull has up to five. No signal of
+ *             yours is given to those that last.
  * Children.   Your own are never waited for, and SIGCHLD is never touched: runs are held by sockets.
  *             Opening a backend for namespaces starts a helper process, which may be one SIGCHLD then;
  *             runs are none.
@@ -56,8 +56,9 @@
  *             input causes no SIGPIPE here. Calls that wait go on when a handler of yours returns.
  * fork.       A child must not use what its parent opened or started: it gets STOCKADE_HOST_LOST, and
  *             freeing it there touches nothing of the parent's. What a child opens itself works.
- *             Policies, reports and errors are data, and may be used. A fork waits for what other
- *             threads are opening, preparing, loading or starting at the time.
+ *             Policies, reports and errors are data, stores, images and roots are files, and all may be
+ *             used. A fork waits for what other threads are opening, preparing, loading or starting at the
+ *             time, but not for images.
  * Unloading.  The library stays in memory after dlclose, since its handlers and threads are in it.
  * Panics.     A defect of the library is STOCKADE_INTERNAL. Nothing is printed.
  * Stability.  Programs that are linked with one version run with every later one of the same SONAME,
@@ -97,6 +98,9 @@ typedef struct stockade_error stockade_error;
 /** One run of a program. */
 typedef struct stockade_execution stockade_execution;
 
+/** What an image says of itself. Data. */
+typedef struct stockade_image stockade_image;
+
 /** A memory and state of a module, for one call at a time. */
 typedef struct stockade_instance stockade_instance;
 
@@ -117,8 +121,14 @@ typedef struct stockade_prepared stockade_prepared;
  */
 typedef struct stockade_report stockade_report;
 
+/** An image whose files are there to be run. */
+typedef struct stockade_root stockade_root;
+
 /** A backend, to be used many times and by many threads. */
 typedef struct stockade_sandbox stockade_sandbox;
+
+/** Where images are kept. */
+typedef struct stockade_store stockade_store;
 
 /* What went wrong ------------------------------------------------------------------------------ */
 
@@ -558,6 +568,182 @@ int32_t stockade_prepared_start(const stockade_prepared *prepared, const stockad
 
 /** Frees it. What it started goes on. NULL is allowed. */
 void stockade_prepared_free(stockade_prepared *prepared);
+
+/* Images ---------------------------------------------------------------------------------------
+ *
+ * A store keeps images of containers in a directory of this user's: loaded from a layout or an archive, or
+ * pulled from a registry, every byte verified. stockade_store_root has the files of one, and
+ * stockade_prepare_root runs its program in them. Stores, images and roots hold files and nothing else, so
+ * a forked child may use them as well.
+ */
+
+/**
+ * Hears how far a call is: of the part `blob`, a digest or the name of a layer in an archive, `done` of
+ * `size` bytes. It is called on the thread that is in the call, again and again for each part. The string is
+ * there until it returns.
+ *
+ * Returns 0 to go on; anything else ends the call, which fails with STOCKADE_IO and leaves nothing half
+ * made.
+ */
+typedef int32_t (*stockade_progress_function)(void *user_data, const char *blob, uint64_t done,
+                                              uint64_t size);
+
+/** How an image is pulled. All zero is the default. */
+typedef struct stockade_pull_options {
+  /** Who asks; NULL is what `docker login` noted, else nobody. */
+  const char *username;
+  /** The password, or a token for it; needed with `username`. */
+  const char *password;
+  /** Nanoseconds for which nothing may come; 0 is 30 s. */
+  uint64_t stall_ns;
+  /** How many failures that may pass are passed over; 0 is 4, and a negative number is none. */
+  int32_t retries;
+  /**
+   * Not 0: the registry is spoken to without encryption. One on this machine's loopback always is.
+   */
+  int32_t plain_http;
+} stockade_pull_options;
+
+/**
+ * Opens a store. `path` is its directory, made with mode 0700 if it is missing; NULL is this user's: what
+ * STOCKADE_IMAGES in the environment names, else /var/lib/stockade/images for root, and stockade/images
+ * below XDG_DATA_HOME or ~/.local/share for others. Any number of processes and threads may use it.
+ *
+ * Free it by stockade_store_free. Errors: STOCKADE_PERMISSION_DENIED for a directory that is another user's
+ * or open to others; STOCKADE_INVALID_POLICY for a link or what is no directory; STOCKADE_NOT_FOUND;
+ * STOCKADE_IO; STOCKADE_INVALID_ARGUMENT.
+ */
+int32_t stockade_store_open(const char *path, stockade_store **store, stockade_error **error);
+
+/** Its directory. The string belongs to the store; NULL for NULL. */
+const char *stockade_store_path(const stockade_store *store);
+
+/**
+ * Copies an image into the store, unless it is there. `source` is "oci:DIR", "oci:DIR:REF",
+ * "docker-archive:FILE", "docker-archive:FILE:REF", or the name of one that is there. `name` is what it is
+ * called in the store; NULL leaves that to the source. `progress` may be NULL.
+ *
+ * Free the image by stockade_image_free. Errors: STOCKADE_NOT_FOUND if there is no such image;
+ * STOCKADE_INVALID_POLICY for one that is malformed or not what its digests say, and for a source or a name
+ * that is none; STOCKADE_UNSUPPORTED for one that is for another platform; STOCKADE_SETUP if the disk is
+ * full; STOCKADE_PERMISSION_DENIED; STOCKADE_IO; STOCKADE_INVALID_ARGUMENT.
+ */
+int32_t stockade_store_load(const stockade_store *store, const char *source, const char *name,
+                            stockade_progress_function progress, void *user_data,
+                            stockade_image **image, stockade_error **error);
+
+/**
+ * Gets an image from the registry that its name names: "[REGISTRY/]PATH[:TAG][@DIGEST]". What the store has
+ * is not asked for; a layer that breaks off is asked for from there on, also by the next pull. There are up
+ * to five threads of the library meanwhile. `options` may be NULL, and so may `progress`, which is the way
+ * to end it.
+ *
+ * Free the image by stockade_image_free. Errors: as stockade_store_load; STOCKADE_PERMISSION_DENIED also if
+ * the registry does not give it to who asks, and STOCKADE_IO if it cannot be reached, stalls or fails.
+ */
+int32_t stockade_store_pull(const stockade_store *store, const char *name,
+                            const stockade_pull_options *options,
+                            stockade_progress_function progress, void *user_data,
+                            stockade_image **image, stockade_error **error);
+
+/**
+ * An image of the store by its name. No registry is asked.
+ *
+ * Free the image by stockade_image_free. Errors: STOCKADE_NOT_FOUND, and the hint says what there is;
+ * STOCKADE_INVALID_POLICY for a name that is none; STOCKADE_IO; STOCKADE_INVALID_ARGUMENT.
+ */
+int32_t stockade_store_find(const stockade_store *store, const char *name, stockade_image **image,
+                            stockade_error **error);
+
+/**
+ * Every image of the store, as a JSON list of objects with `name`, `digest` and `size`, which is in bytes, or
+ * null if the manifest cannot be read.
+ *
+ * Errors: STOCKADE_INVALID_POLICY for an index that others wrote to; STOCKADE_IO; STOCKADE_INVALID_ARGUMENT.
+ */
+int32_t stockade_store_list_json(const stockade_store *store, char **json, stockade_error **error);
+
+/**
+ * Takes a name away from an image. What no name needs stays until stockade_store_collect_garbage.
+ *
+ * Errors: STOCKADE_NOT_FOUND if nothing has this name; STOCKADE_INVALID_POLICY; STOCKADE_IO;
+ * STOCKADE_INVALID_ARGUMENT.
+ */
+int32_t stockade_store_remove(const stockade_store *store, const char *name,
+                              stockade_error **error);
+
+/**
+ * Removes what no image needs, and what processes left that are dead. What is being loaded, unpacked or run
+ * stays. `json`, if it is not NULL, gets what was removed: `blobs`, `roots`, `unfinished`, and `bytes` of the
+ * blobs.
+ *
+ * Errors: those of reading an image of the store, since nobody knows what that needs: then nothing is
+ * removed; STOCKADE_IO; STOCKADE_INVALID_ARGUMENT.
+ */
+int32_t stockade_store_collect_garbage(const stockade_store *store, char **json,
+                                       stockade_error **error);
+
+/**
+ * The files of an image: its layers, unpacked on first use, each verified. They stay as long as the root, or
+ * what was prepared with it.
+ *
+ * Free it by stockade_root_free. Errors: STOCKADE_NOT_FOUND if the store has lost the image;
+ * STOCKADE_INVALID_POLICY if a layer is malformed, hostile or not what its digest says; STOCKADE_SETUP if
+ * the disk is full; STOCKADE_IO; STOCKADE_INVALID_ARGUMENT.
+ */
+int32_t stockade_store_root(const stockade_store *store, const stockade_image *image,
+                            stockade_root **root, stockade_error **error);
+
+/** Frees a store. Its images, and what runs in them, go on. NULL is allowed. */
+void stockade_store_free(stockade_store *store);
+
+/**
+ * What an image says of itself, as JSON: `digest` of its manifest, `size` in bytes, and `config` with
+ * `entrypoint`, `cmd`, `env` as a list of pairs, `working_dir`, `user`, which is not followed, `labels`,
+ * `architecture` and `os`.
+ *
+ * Errors: STOCKADE_INVALID_ARGUMENT.
+ */
+int32_t stockade_image_json(const stockade_image *image, char **json, stockade_error **error);
+
+/** Frees an image, which stays in its store. NULL is allowed. */
+void stockade_image_free(stockade_image *image);
+
+/**
+ * The directory with the image's files, which everyone who uses the image shares: do not write to it. For
+ * stockade_policy_set_rootfs, if the program is not to write to its root.
+ *
+ * The string belongs to the root; NULL for NULL.
+ */
+const char *stockade_root_path(const stockade_root *root);
+
+/**
+ * Puts into a policy what the image says: its root, its environment and its working directory. What is set
+ * afterwards counts more. The program may write to the root; what it writes is in memory, counts towards the
+ * limit on disk and is gone with the run. Ports, volumes and the user are not followed.
+ *
+ * Errors: STOCKADE_INVALID_POLICY, and then the policy is as it was; STOCKADE_INVALID_ARGUMENT.
+ */
+int32_t stockade_root_apply_to(const stockade_root *root, stockade_policy *policy,
+                               stockade_error **error);
+
+/**
+ * As stockade_prepare, of the image's program: its own command, or its entrypoint with `arguments`, which end
+ * with NULL and are in the place of the command that the image has; NULL is none. It is a native program,
+ * whatever the host has under its name. `policy` is one that stockade_root_apply_to was asked for with this
+ * root; NULL is the default one with what the image says.
+ *
+ * Free it by stockade_prepared_free. Errors: as stockade_prepare; STOCKADE_INVALID_POLICY also if nobody says
+ * what to run, and STOCKADE_INVALID_ARGUMENT for a policy with another root.
+ */
+int32_t stockade_prepare_root(const stockade_sandbox *sandbox, const stockade_policy *policy,
+                              const stockade_root *root, const char *const *arguments,
+                              stockade_prepared **prepared, stockade_error **error);
+
+/**
+ * Frees a root. What was prepared or started with it goes on, and has its files. NULL is allowed.
+ */
+void stockade_root_free(stockade_root *root);
 
 /* Runs that go on ------------------------------------------------------------------------------ */
 

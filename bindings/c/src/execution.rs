@@ -6,7 +6,7 @@ use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use stockade::embed::{Background, Chunk, Owned, Sink, Source, Streams};
-use stockade::{Error, ErrorKind, Killer, Stdio};
+use stockade::{Error, ErrorKind, Killer, Stdio, oci};
 
 use crate::exported::callbacks::OutputCallback;
 use crate::exported::constants as c;
@@ -85,7 +85,7 @@ impl Wiring {
     /// Waits for a run that was started with these streams.
     pub(crate) fn wait(self, run: Box<dyn stockade::Execution>) -> Result<Report, Failure> {
         if !self.streams.is_still() {
-            return Execution::new(run, self)?.wait();
+            return Execution::new(run, self, None)?.wait();
         }
         Ok(Report { account: Arc::new(wait(run, self.fed)?) })
     }
@@ -114,7 +114,11 @@ pub(crate) struct Run {
 }
 
 impl Execution {
-    pub(crate) fn new(run: Box<dyn stockade::Execution>, wiring: Wiring) -> Result<Self, Failure> {
+    pub(crate) fn new(
+        run: Box<dyn stockade::Execution>,
+        wiring: Wiring,
+        root: Option<Arc<oci::Root>>,
+    ) -> Result<Self, Failure> {
         let Wiring { streams, deliveries, fed, .. } = wiring;
         let killer = run.killer();
         let delivers = deliveries.is_some();
@@ -133,6 +137,7 @@ impl Execution {
                 delivers,
                 end: OnceLock::new(),
             }),
+            _root: root,
         })
     }
 

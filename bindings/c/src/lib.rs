@@ -8,6 +8,7 @@ pub mod exported;
 mod execution;
 mod failure;
 mod forks;
+mod image;
 mod module;
 mod panics;
 mod policy;

@@ -2,14 +2,14 @@
 
 use std::ffi::OsString;
 use std::path::PathBuf;
-use std::sync::{Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 use stockade::embed::Owned;
-use stockade::{NamespaceSandbox, Program, Stdio, WasmSandbox};
+use stockade::{NamespaceSandbox, Program, Sandbox as _, Stdio, WasmSandbox};
 
 use crate::execution::Wiring;
-use crate::exported::handles::{Execution, Policy, Prepared, Report, Sandbox};
+use crate::exported::handles::{Execution, Policy, Prepared, Report, Root, Sandbox};
 use crate::failure::Failure;
 use crate::forks;
 use crate::signals::NoSignals;
@@ -74,7 +74,21 @@ impl Sandbox {
         let (backend, program) = self.backends.get()?.suit(code)?;
         let _no_fork = forks::none();
         let prepared = backend.prepare(&policy.asked, &program.args(args))?;
-        Ok(Prepared { inner: Owned::new(prepared.into()) })
+        Ok(Prepared { inner: Owned::new(prepared.into()), root: None })
+    }
+
+    /// The same for the program of an image.
+    pub(crate) fn prepare_root(
+        &self,
+        policy: &Policy,
+        root: &Root,
+        words: &[OsString],
+    ) -> Result<Prepared, Failure> {
+        let program = root.inner.program(words)?;
+        let backend = self.backends.get()?.programs()?;
+        let _no_fork = forks::none();
+        let prepared = backend.prepare(&policy.asked, &program)?;
+        Ok(Prepared { inner: Owned::new(prepared.into()), root: Some(Arc::clone(&root.inner)) })
     }
 
     pub(crate) fn start(
@@ -84,7 +98,7 @@ impl Sandbox {
         args: Vec<OsString>,
         mut wiring: Wiring,
     ) -> Result<Execution, Failure> {
-        Execution::new(self.begin(policy, code, args, wiring.stdio())?, wiring)
+        Execution::new(self.begin(policy, code, args, wiring.stdio())?, wiring, None)
     }
 
     pub(crate) fn run(
@@ -149,6 +163,15 @@ impl Backends {
         })
     }
 
+    /// The backend for native programs, whatever they are called.
+    fn programs(&self) -> Result<NamespaceSandbox, Failure> {
+        if self.which == Which::Wasm {
+            let wrong = "is of STOCKADE_BACKEND_WASM, which runs modules alone";
+            return Err(Failure::argument("sandbox", wrong));
+        }
+        self.namespace()
+    }
+
     fn namespace(&self) -> Result<NamespaceSandbox, Failure> {
         self.opened(&self.namespace, || {
             let sandbox = NamespaceSandbox::new()?;
@@ -207,7 +230,7 @@ impl Prepared {
     }
 
     pub(crate) fn start(&self, mut wiring: Wiring) -> Result<Execution, Failure> {
-        Execution::new(self.begin(wiring.stdio())?, wiring)
+        Execution::new(self.begin(wiring.stdio())?, wiring, self.root.clone())
     }
 
     pub(crate) fn run(&self, mut wiring: Wiring) -> Result<Report, Failure> {

@@ -1,6 +1,6 @@
 //! Functions of the host's, called from here.
 
-use std::ffi::c_void;
+use std::ffi::{CStr, c_char, c_void};
 
 use stockade::wasm::{HostCall, HostError, Imports, Value as Number, ValueType};
 
@@ -30,6 +30,29 @@ impl OutputCallback {
     pub(crate) fn call(&self, stream: i32, piece: &[u8]) -> bool {
         // SAFETY: by `new`; the bytes are there until it returns.
         unsafe { (self.function)(self.user_data, stream, piece.as_ptr(), piece.len()) == 0 }
+    }
+}
+
+/// A function that hears how far a call is.
+pub(crate) struct ProgressCallback {
+    function: unsafe extern "C" fn(*mut c_void, *const c_char, u64, u64) -> i32,
+    user_data: *mut c_void,
+}
+
+impl ProgressCallback {
+    /// # Safety
+    /// The function can be called with this until the call ends that it is given to.
+    pub(super) unsafe fn new(
+        function: unsafe extern "C" fn(*mut c_void, *const c_char, u64, u64) -> i32,
+        user_data: *mut c_void,
+    ) -> Self {
+        Self { function, user_data }
+    }
+
+    /// Whether the call is to go on.
+    pub(crate) fn call(&self, blob: &CStr, done: u64, size: u64) -> bool {
+        // SAFETY: by `new`; the string is there until it returns.
+        unsafe { (self.function)(self.user_data, blob.as_ptr(), done, size) == 0 }
     }
 }
 

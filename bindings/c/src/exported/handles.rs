@@ -2,10 +2,12 @@
 //!
 //! What a program holds of this library. Each is made by one function, freed by one, and opaque.
 
+use std::ffi::CString;
 use std::ptr::NonNull;
 use std::sync::Arc;
 
 use stockade::embed::Owned;
+use stockade::oci;
 use stockade::wasm::{HostCall, Library};
 
 use crate::execution::Run;
@@ -34,16 +36,36 @@ pub struct Sandbox {
 /// A policy bound to a program, to be started many times and by many threads.
 pub struct Prepared {
     pub(crate) inner: Owned<Arc<dyn stockade::Prepared>>,
+    /// Whose files the program has as its own, if they are an image's.
+    pub(crate) root: Option<Arc<oci::Root>>,
 }
 
 /// One run of a program.
 pub struct Execution {
     pub(crate) run: Owned<Run>,
+    pub(crate) _root: Option<Arc<oci::Root>>,
 }
 
 /// What became of a run: why it ended, what it used and printed, and what enforced each limit. Data.
 pub struct Report {
     pub(crate) account: Arc<Account>,
+}
+
+/// Where images are kept.
+pub struct Store {
+    pub(crate) inner: oci::Store,
+    pub(crate) path: CString,
+}
+
+/// What an image says of itself. Data.
+pub struct Image {
+    pub(crate) inner: oci::Image,
+}
+
+/// An image whose files are there to be run.
+pub struct Root {
+    pub(crate) inner: Arc<oci::Root>,
+    pub(crate) path: CString,
 }
 
 /// A WebAssembly module whose functions are called.

@@ -19,6 +19,8 @@ pub mod stdio;
 
 pub mod programs;
 
+pub mod images;
+
 pub mod executions;
 
 pub mod reports;
