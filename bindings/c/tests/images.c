@@ -1,4 +1,6 @@
-/* Images: loaded, pulled, listed, removed, and run. */
+/* Images: loaded, pulled, listed, removed, and run.
+ *
+ * ways: plain asan rootless; valgrind 3.19 knows no openat2, by which images are read */
 #include "check.h"
 
 #include <arpa/inet.h>
@@ -144,7 +146,7 @@ static void an_image_is_kept_by_its_name_until_that_is_removed(void) {
     CHECK(contains(json, "\"user\":\"nobody\"") && contains(json, "\"digest\":\"sha256:"));
     CHECK(stockade_store_find(ground.store, "example/tools:v1", &found, ERROR) == STOCKADE_OK);
     CHECK(stockade_image_json(found, &again, ERROR) == STOCKADE_OK);
-    CHECK(strcmp(json, again) == 0);
+    CHECK(json != NULL && again != NULL && strcmp(json, again) == 0);
     stockade_string_free(json);
     stockade_string_free(again);
     stockade_image_free(found);

@@ -296,9 +296,7 @@ def test_an_image_is_pulled_once(where: Path, made: Made, weak: List[str]) -> No
     assert store.root(image).prepare(best_effort=weak).run(text=True).stdout == "hello blue\n"
 
 
-def test_a_registry_that_lies_or_is_not_there_is_told_of(
-    where: Path, made: Made
-) -> None:
+def test_a_registry_that_lies_or_is_not_there_is_told_of(where: Path, made: Made) -> None:
     store = stockade.Store(where)
     lying = Made()
     digest = lying.layer["digest"]
@@ -316,10 +314,9 @@ def test_a_registry_that_lies_or_is_not_there_is_told_of(
             store.pull("app", **wrong)  # type: ignore[arg-type]
 
 
-def test_a_pull_that_stalls_ends_when_its_progress_function_raises(
-    where: Path, made: Made
-) -> None:
+def test_a_pull_that_stalls_ends_when_its_progress_function_raises(where: Path, made: Made) -> None:
     store = stockade.Store(where)
+
     def tell(blob: str, done: int, size: int) -> None:
         if 0 < done < size:
             raise LookupError(f"{done} are enough")
@@ -345,9 +342,7 @@ except KeyboardInterrupt:
 """
 
 
-def test_ctrl_c_ends_a_pull_that_stalls(
-    interpreter: Interpreter, where: Path, made: Made
-) -> None:
+def test_ctrl_c_ends_a_pull_that_stalls(interpreter: Interpreter, where: Path, made: Made) -> None:
     store = stockade.Store(where)
     with registry(made) as server:
         server.stall = (100_000, threading.Event())

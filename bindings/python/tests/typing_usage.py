@@ -33,6 +33,20 @@ def runs() -> None:
     known_later(True)
 
 
+def images(store: stockade.Store, image: stockade.Image) -> None:
+    assert_type(store.load(Path("layout"), reference="v1", name="app"), stockade.Image)
+    assert_type(store.pull("app", credentials=("user", "word"), progress=print), stockade.Image)
+    store.load("oci:layout", progress=lambda blob, done, size: done / size)
+    store.pull("app", credentials="user")  # type: ignore[arg-type]  # pyright: ignore
+    root = store.root(image)
+    assert_type(root.command("true"), List[str])
+    assert_type(root.policy({"limits": {}}, read_only=True, memory="1GiB"), stockade.Policy)
+    assert_type(root.prepare(["sh", Path("x")], timeout=1).run(text=True).stdout, str)
+    root.prepare(memroy=1)  # type: ignore[call-arg]  # pyright: ignore
+    assert_type(store.list()[0].size, Optional[int])
+    assert_type(store.collect_garbage().bytes, int)
+
+
 def every_keyword(policy: stockade.Policy) -> None:
     done = stockade.run(
         ["true"],

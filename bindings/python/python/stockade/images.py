@@ -1,8 +1,8 @@
 """Images of containers: kept in a store, and run.
 
 >>> import stockade, tempfile
->>> store = stockade.Store(tempfile.mkdtemp())
->>> store.list()
+>>> with tempfile.TemporaryDirectory() as folder:
+...     stockade.Store(folder).list()
 []
 """
 
