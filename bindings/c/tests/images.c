@@ -1,74 +1,8 @@
-/* Images: loaded, pulled, listed, removed, and run.
+/* Images: loaded, listed, removed, and run.
  *
  * ways: plain asan rootless; valgrind 3.19 knows no openat2, by which images are read */
 #include "check.h"
-
-#include <arpa/inet.h>
-#include <netinet/in.h>
-#include <sys/socket.h>
-
-#define PATHS 512
-
-/* A folder with an image and a store. */
-struct ground {
-    char folder[FOLDER];
-    char layout[PATHS];
-    char source[PATHS];
-    char place[PATHS];
-    stockade_store *store;
-};
-
-static int run_line(const char *line) {
-    fflush(stdout);
-    return system(line) == 0;
-}
-
-static int make_layout(struct ground *ground, const char *name, const char *architecture) {
-    char line[3 * PATHS];
-    snprintf(ground->layout, sizeof ground->layout, "%s/%s", ground->folder, name);
-    snprintf(ground->source, sizeof ground->source, "oci:%s/%s", ground->folder, name);
-    snprintf(line, sizeof line, "sh layout.sh '%s' %s", ground->layout, architecture);
-    return CHECK(run_line(line));
-}
-
-static int set_up(struct ground *ground) {
-    memset(ground, 0, sizeof *ground);
-    if (!CHECK(make_folder(ground->folder)) || !make_layout(ground, "layout", ""))
-        return 0;
-    snprintf(ground->place, sizeof ground->place, "%s/store", ground->folder);
-    return CHECK(stockade_store_open(ground->place, &ground->store, ERROR) == STOCKADE_OK);
-}
-
-static void tear_down(struct ground *ground) {
-    char line[2 * PATHS];
-    stockade_store_free(ground->store);
-    snprintf(line, sizeof line, "chmod -R u+rwX '%s' && rm -rf '%s'", ground->folder, ground->folder);
-    CHECK(run_line(line));
-}
-
-/* How many things a folder of the store has. */
-static int count_in(const struct ground *ground, const char *name) {
-    char path[PATHS + 32];
-    int count = 0;
-    DIR *folder;
-    snprintf(path, sizeof path, "%s/%s", ground->place, name);
-    folder = opendir(path);
-    if (folder == NULL)
-        return -1;
-    while (readdir(folder) != NULL)
-        count++;
-    closedir(folder);
-    return count - 2;
-}
-
-static int is_empty(const struct ground *ground) {
-    char *json = NULL;
-    int empty = stockade_store_list_json(ground->store, &json, ERROR) == STOCKADE_OK
-        && strcmp(json, "[]") == 0 && count_in(ground, "blobs/sha256") == 0
-        && count_in(ground, "roots") == 0 && count_in(ground, "tmp") == 0;
-    stockade_string_free(json);
-    return empty;
-}
+#include "images.h"
 
 static stockade_image *load(const struct ground *ground) {
     stockade_image *image = NULL;
@@ -343,25 +277,6 @@ static void the_environment_names_the_default_store(void) {
     CHECK(run_line(line));
 }
 
-/* What a progress function heard, and when it wants no more. */
-struct heard {
-    int calls;
-    int until;
-    uint64_t after;
-    uint64_t done;
-    uint64_t size;
-    char blob[128];
-};
-
-static int32_t hear(void *user_data, const char *blob, uint64_t done, uint64_t size) {
-    struct heard *heard = user_data;
-    heard->calls++;
-    heard->done = done;
-    heard->size = size;
-    snprintf(heard->blob, sizeof heard->blob, "%s", blob);
-    return heard->calls == heard->until || (heard->after > 0 && done >= heard->after);
-}
-
 static void progress_is_told_and_may_end_it(void) {
     struct ground ground;
     struct heard heard;
@@ -381,170 +296,6 @@ static void progress_is_told_and_may_end_it(void) {
     tear_down(&ground);
 }
 
-/* A registry with the image of a layout, as team/tools:v1. */
-struct registry {
-    int listener;
-    pthread_t thread;
-    const char *layout;
-    char layer[128];
-    char name[64];
-    /* After so many bytes of the layer comes nothing, until this is over. */
-    size_t stall;
-    int over;
-};
-
-static void answer(struct registry *registry, int client) {
-    static char buffer[1 << 16];
-    char request[2048], path[2 * PATHS], head[256];
-    size_t length = 0;
-    struct stat found;
-    const char *at;
-    FILE *file;
-    while (length + 1 < sizeof request) {
-        ssize_t count = read(client, request + length, sizeof request - 1 - length);
-        if (count <= 0)
-            return;
-        length += (size_t)count;
-        request[length] = '\0';
-        if (contains(request, "\r\n\r\n"))
-            break;
-    }
-    at = strstr(request, "/v2/team/tools/");
-    if (at != NULL && contains(at, "manifests/v1 "))
-        snprintf(path, sizeof path, "%s/served", registry->layout);
-    else if (at != NULL && (at = strstr(at, "sha256:")) != NULL)
-        snprintf(path, sizeof path, "%s/blobs/sha256/%.64s", registry->layout, at + 7);
-    else
-        snprintf(path, sizeof path, "%s/none", registry->layout);
-    file = fopen(path, "rb");
-    if (file == NULL || stat(path, &found) != 0) {
-        dprintf(client, "HTTP/1.1 404 No\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
-        return;
-    }
-    snprintf(head, sizeof head,
-             "HTTP/1.1 200 OK\r\nContent-Length: %lld\r\nConnection: close\r\n"
-             "Content-Type: application/vnd.oci.image.manifest.v1+json\r\n\r\n",
-             (long long)found.st_size);
-    if (write(client, head, strlen(head)) > 0) {
-        size_t sent = 0, count;
-        int stalls = registry->stall > 0 && contains(path, registry->layer + 7);
-        while ((count = fread(buffer, 1, sizeof buffer, file)) > 0) {
-            if (stalls && sent >= registry->stall)
-                while (!__sync_fetch_and_add(&registry->over, 0))
-                    sleep_ms(10);
-            /* The client may have had enough. */
-            if (send(client, buffer, count, MSG_NOSIGNAL) < 0)
-                break;
-            sent += count;
-        }
-    }
-    fclose(file);
-}
-
-static void *serve(void *argument) {
-    struct registry *registry = argument;
-    for (;;) {
-        int client = accept(registry->listener, NULL, NULL);
-        if (client < 0)
-            return NULL;
-        answer(registry, client);
-        shutdown(client, SHUT_WR);
-        close(client);
-    }
-}
-
-static int start_registry(struct registry *registry, const struct ground *ground, size_t stall) {
-    struct sockaddr_in address;
-    socklen_t length = sizeof address;
-    char path[2 * PATHS];
-    int fd;
-    memset(registry, 0, sizeof *registry);
-    memset(&address, 0, sizeof address);
-    registry->layout = ground->layout;
-    registry->stall = stall;
-    snprintf(path, sizeof path, "%s/layer-digest", ground->layout);
-    fd = open(path, O_RDONLY | O_CLOEXEC);
-    read_all(fd, registry->layer, sizeof registry->layer);
-    close(fd);
-    address.sin_family = AF_INET;
-    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    registry->listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    if (!CHECK(bind(registry->listener, (struct sockaddr *)&address, sizeof address) == 0)
-        || !CHECK(listen(registry->listener, 8) == 0)
-        || !CHECK(getsockname(registry->listener, (struct sockaddr *)&address, &length) == 0))
-        return 0;
-    snprintf(registry->name, sizeof registry->name, "127.0.0.1:%u/team/tools:v1",
-             (unsigned)ntohs(address.sin_port));
-    return CHECK(pthread_create(&registry->thread, NULL, serve, registry) == 0);
-}
-
-static void stop_registry(struct registry *registry) {
-    __sync_fetch_and_add(&registry->over, 1);
-    shutdown(registry->listener, SHUT_RDWR);
-    pthread_join(registry->thread, NULL);
-    close(registry->listener);
-}
-
-static void an_image_is_pulled_from_a_registry(void) {
-    struct ground ground;
-    struct registry registry;
-    struct heard heard;
-    stockade_pull_options options;
-    stockade_image *image = NULL;
-    stockade_root *root = NULL;
-    char wrong[96];
-    NEED(set_up(&ground) && start_registry(&registry, &ground, 0));
-    memset(&options, 0, sizeof options);
-    memset(&heard, 0, sizeof heard);
-    CHECK(failed_with(stockade_store_find(ground.store, registry.name, &image, ERROR), STOCKADE_NOT_FOUND));
-    options.username = "somebody";
-    CHECK(failed_with(stockade_store_pull(ground.store, registry.name, &options, NULL, NULL, &image, ERROR),
-                      STOCKADE_INVALID_ARGUMENT));
-    CHECK(message_has("options.password"));
-    options.username = NULL;
-    options.password = "secret";
-    CHECK(failed_with(stockade_store_pull(ground.store, registry.name, &options, NULL, NULL, &image, ERROR),
-                      STOCKADE_INVALID_ARGUMENT));
-    CHECK(message_has("options.username"));
-    options.password = NULL;
-    options.retries = -1;
-    snprintf(wrong, sizeof wrong, "%.*s:v9", (int)strlen(registry.name) - 3, registry.name);
-    CHECK(failed_with(stockade_store_pull(ground.store, wrong, &options, NULL, NULL, &image, ERROR),
-                      STOCKADE_NOT_FOUND));
-    CHECK(stockade_store_pull(ground.store, registry.name, &options, hear, &heard, &image, ERROR)
-          == STOCKADE_OK);
-    CHECK(heard.calls > 0 && heard.done == heard.size && strcmp(heard.blob, registry.layer) == 0);
-    stop_registry(&registry);
-    CHECK(stockade_store_root(ground.store, image, &root, ERROR) == STOCKADE_OK);
-    stockade_root_free(root);
-    stockade_image_free(image);
-    image = NULL;
-    options.stall_ns = 2000000000;
-    CHECK(failed_with(stockade_store_pull(ground.store, registry.name, &options, NULL, NULL, &image, ERROR),
-                      STOCKADE_IO));
-    CHECK(stockade_error_hint(last_error) != NULL && image == NULL);
-    tear_down(&ground);
-}
-
-static void a_pull_that_stalls_is_ended_by_its_progress_function(void) {
-    struct ground ground;
-    struct registry registry;
-    struct heard heard;
-    stockade_image *image = NULL;
-    uint64_t begin = now_ns();
-    NEED(set_up(&ground) && start_registry(&registry, &ground, 600000));
-    memset(&heard, 0, sizeof heard);
-    heard.after = 1;
-    CHECK(failed_with(stockade_store_pull(ground.store, registry.name, NULL, hear, &heard, &image, ERROR),
-                      STOCKADE_IO));
-    CHECK(message_has("stopped") && image == NULL);
-    CHECK(heard.done > 0 && heard.done < heard.size);
-    /* Not the half minute that nothing may come. */
-    CHECK(now_ns() - begin < (uint64_t)slow() * 20000000000u);
-    stop_registry(&registry);
-    tear_down(&ground);
-}
-
 static const struct test TESTS[] = {
     TEST(what_is_needed_must_not_be_null),
     TEST(an_image_is_kept_by_its_name_until_that_is_removed),
@@ -555,8 +306,6 @@ static const struct test TESTS[] = {
     TEST(a_store_that_is_not_safe_is_refused),
     TEST(the_environment_names_the_default_store),
     TEST(progress_is_told_and_may_end_it),
-    TEST(an_image_is_pulled_from_a_registry),
-    TEST(a_pull_that_stalls_is_ended_by_its_progress_function),
 };
 
 MAIN(TESTS)

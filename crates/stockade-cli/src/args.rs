@@ -15,7 +15,7 @@ use stockade::oci::Source;
 use stockade::runtime::Language;
 use stockade::{Base, Bytes, Control, Cpus, Limit, NetworkMode, SyscallProfile};
 
-pub(crate) use bundle::Allowed;
+pub(crate) use bundle::{Allowed, BundleArgs};
 pub(crate) use image::{ImageCommand, PullArgs};
 pub(crate) use map::MapArgs;
 pub(crate) use mount::{BindArg, EnvArg, TmpfsArg};
@@ -243,19 +243,8 @@ pub(crate) struct RunArgs {
     #[arg(long, value_name = "IMAGE", conflicts_with_all = ["base", "rootfs"])]
     pub(crate) image: Option<Source>,
 
-    /// Run the bundle in this directory: its config.json says what runs and under which limits, and what it
-    /// asks for that is not done is refused by name before anything starts. Options count more than the
-    /// config; PROGRAM and ARGS are in the place of its `process.args`
-    #[arg(long, value_name = "DIR",
-        conflicts_with_all = ["base", "rootfs", "image", "policy", "writable"])]
-    pub(crate) bundle: Option<PathBuf>,
-
-    /// Accept of a bundle what is done otherwise than it asks: writable_root_is_ephemeral (what is written
-    /// to its root is in memory and gone when it ends), terminal_is_streams (it has these three streams and
-    /// no terminal), seccomp_is_own_profile (the filter is that of --syscalls)
-    #[arg(long, value_name = "WHAT,…", value_delimiter = ',', requires = "bundle",
-        hide_possible_values = true, value_parser = bundle::allowed())]
-    pub(crate) allow: Vec<Allowed>,
+    #[command(flatten)]
+    pub(crate) bundle: BundleArgs,
 
     /// What runs it: `auto` takes `wasm` if PROGRAM is a path, or a name ending in `.wasm`, of a
     /// WebAssembly module on the host, or a script there that is not executable, and `namespace`

@@ -21,7 +21,7 @@ enum BundleError {
 /// Reads a bundle, and says what of it opens a wall or is not enforced.
 pub(crate) fn load(dir: &Path, args: &RunArgs) -> Result<Bundle> {
     let mut options = Options::default();
-    args.allow.iter().for_each(|allowed| allowed.set(&mut options));
+    args.bundle.allow.iter().for_each(|allowed| allowed.set(&mut options));
     // It is made read-only afterwards.
     options.writable_root_is_ephemeral |= args.policy.files.read_only;
     let text = |word: OsString| word.into_string().map_err(|word| BundleError::NotText { word });

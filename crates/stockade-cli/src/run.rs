@@ -20,7 +20,7 @@ pub(crate) fn run(args: &RunArgs) -> Result<Exit, Exit> {
 fn attempt(args: &RunArgs) -> Result<Exit> {
     // The files of an image stay as long as this does.
     let root = args.image.as_ref().map(image::root).transpose()?;
-    let bundle = args.bundle.as_ref().map(|bundle| bundle::load(bundle, args)).transpose()?;
+    let bundle = args.bundle.dir.as_ref().map(|bundle| bundle::load(bundle, args)).transpose()?;
     let mut policy = policy::with(&args.policy, |policy| {
         root.iter().for_each(|root| root.apply_to(policy));
         bundle.iter().for_each(|bundle| policy.clone_from(&bundle.policy));
