@@ -112,10 +112,9 @@ impl Bench {
             let image = store.find(&self.name)?;
             let files = store.root(&image)?;
             let mut policy = self.policy.clone();
-            image.apply_to(files.path(), &mut policy);
+            files.apply_to(&mut policy);
             policy.filesystem.base = base(files.path(), root);
-            let (program, args) = image.command(&[])?;
-            self.run(&policy, &Program::executable(program).args(args))
+            self.run(&policy, &files.program(&[])?)
         })
     }
 
