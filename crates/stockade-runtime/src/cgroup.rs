@@ -363,5 +363,11 @@ impl Group {
     }
 }
 
+/// Whether this process is in a user namespace that is not the host's.
+pub(crate) fn in_user_namespace() -> bool {
+    let map = std::fs::read_to_string("/proc/self/uid_map").unwrap_or_default();
+    map.split_whitespace().ne(["0", "0", "4294967295"])
+}
+
 #[cfg(test)]
 mod tests;

@@ -15,12 +15,14 @@ mod start;
 mod state;
 mod update;
 
+use std::env;
 use std::io::{self, Write};
 use std::process::ExitCode;
 
 use serde::Serialize;
 
 use crate::args::{Args, Command, Globals};
+use crate::cgroup::in_user_namespace;
 use crate::failure::{Context, Failure, Outcome};
 use crate::home::Home;
 use crate::log::Log;
@@ -39,11 +41,13 @@ pub(crate) struct Caller {
 }
 
 impl Caller {
-    fn new(globals: &Globals, log: Log) -> Outcome<Self> {
-        let is_root = rustix::process::geteuid().is_root();
+    fn new(globals: &Globals) -> Outcome<Self> {
+        // An engine of a user who is not root makes that user root of a user namespace, and calls there.
+        let seems_root = rustix::process::geteuid().is_root();
+        let is_root = seems_root && !in_user_namespace();
         Ok(Self {
-            log,
-            home: Home::new(globals.root.as_deref(), is_root)?,
+            log: Log::new(globals),
+            home: Home::new(globals.root.as_deref(), is_root || seems_root && !is_somebodys())?,
             systemd: globals.systemd_cgroup,
             rootless: globals.rootless.is_on(is_root),
             walls: globals.walls,
@@ -51,38 +55,41 @@ impl Caller {
     }
 }
 
+/// Whether root of a user namespace is a user elsewhere, with a directory of its own, as for runc. Root of a
+/// machine that is a container has all of it.
+fn is_somebodys() -> bool {
+    let is = |name: &str| env::var_os(name);
+    is("XDG_RUNTIME_DIR").is_some() && is("USER").is_none_or(|name| name != "root")
+}
+
 /// Does what the command line says. What fails is in the log and on standard error.
 pub(crate) fn run(args: Args) -> ExitCode {
+    // Before a command is in another directory.
     let log = Log::new(&args.globals);
-    let caller = match Caller::new(&args.globals, log) {
-        Ok(caller) => caller,
-        Err(failure) => {
-            Log::new(&args.globals).error(&failure);
-            return ExitCode::FAILURE;
-        }
-    };
-    dispatch(args.command, &caller).unwrap_or_else(|failure| {
-        caller.log.error(&failure);
+    dispatch(args.command, &args.globals).unwrap_or_else(|failure| {
+        log.error(&failure);
         ExitCode::FAILURE
     })
 }
 
-fn dispatch(command: Command, caller: &Caller) -> Outcome<ExitCode> {
+fn dispatch(command: Command, globals: &Globals) -> Outcome<ExitCode> {
     let done = |outcome: Outcome<()>| outcome.map(|()| ExitCode::SUCCESS);
+    // Not for commands that are about no container: there may be no place for any.
+    let caller = || Caller::new(globals);
     match command {
-        Command::Create(args) => done(create::create(caller, &args)),
-        Command::Start(args) => done(start::start(caller, &args)),
-        Command::Run(args) => run::run(caller, &args).map(ExitCode::from),
-        Command::Exec(args) => exec::exec(caller, &args).map(ExitCode::from),
-        Command::State(args) => done(state::state(caller, &args)),
-        Command::Kill(args) => done(kill::kill(caller, &args)),
-        Command::Delete(args) => done(delete::delete(caller, &args)),
-        Command::List(args) => done(list::list(caller, &args)),
-        Command::Ps(args) => done(ps::ps(caller, &args)),
-        Command::Pause(args) => done(pause::pause(caller, &args)),
-        Command::Resume(args) => done(pause::resume(caller, &args)),
-        Command::Update(args) => done(update::update(caller, &args)),
-        Command::Events(args) => done(events::events(caller, &args)),
+        Command::Create(args) => done(create::create(&caller()?, &args)),
+        Command::Start(args) => done(start::start(&caller()?, &args)),
+        Command::Run(args) => run::run(&caller()?, &args).map(ExitCode::from),
+        Command::Exec(args) => exec::exec(&caller()?, &args).map(ExitCode::from),
+        Command::State(args) => done(state::state(&caller()?, &args)),
+        Command::Kill(args) => done(kill::kill(&caller()?, &args)),
+        Command::Delete(args) => done(delete::delete(&caller()?, &args)),
+        Command::List(args) => done(list::list(&caller()?, &args)),
+        Command::Ps(args) => done(ps::ps(&caller()?, &args)),
+        Command::Pause(args) => done(pause::pause(&caller()?, &args)),
+        Command::Resume(args) => done(pause::resume(&caller()?, &args)),
+        Command::Update(args) => done(update::update(&caller()?, &args)),
+        Command::Events(args) => done(events::events(&caller()?, &args)),
         Command::Features => done(features::features()),
         Command::Spec(args) => done(spec::spec(&args)),
         Command::Other(args) => Err(unknown(&args)),

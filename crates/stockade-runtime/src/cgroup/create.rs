@@ -1,7 +1,6 @@
 //! Making the groups.
 
 use std::ffi::CString;
-use std::fs;
 use std::io::{self, ErrorKind};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::time::Duration;
@@ -11,7 +10,7 @@ use rustix::fs::OFlags;
 
 use super::dir::{Dir, Version, write_once};
 use super::limits::Seats;
-use super::{Cgroup, Group, devices, freezer, walk};
+use super::{Cgroup, Group, devices, freezer, in_user_namespace, walk};
 use crate::failure::{Context, Failure, Outcome};
 use crate::sys::bpf;
 
@@ -280,10 +279,4 @@ fn attach(dir: &Dir, rules: &[devices::Rule]) -> Outcome<()> {
     bpf::attach_device_program(dir.as_fd(), program.as_fd()).context(|| {
         format!("attaching the program that decides on devices to {}", dir.shown.display())
     })
-}
-
-/// Whether this process is in a user namespace that is not the host's.
-fn in_user_namespace() -> bool {
-    let map = fs::read_to_string("/proc/self/uid_map").unwrap_or_default();
-    map.split_whitespace().ne(["0", "0", "4294967295"])
 }
