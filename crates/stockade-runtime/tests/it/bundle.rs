@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use crate::runtime::{BUSYBOX, TempDir};
 
 /// What of busybox tests call by its own name.
-const APPLETS: &str = "awk cat chgrp chmod chown cp dd df echo env false find grep head hostname id kill \
+const APPLETS: &str = "awk cat chgrp chmod chown cp cut dd df echo env false find grep head hostname id kill \
     ls mkdir mknod mount mv nc od ps pwd readlink realpath rm rmdir sed seq setsid sh sleep sort stat \
     stty sync tail test touch tr true tty umount uname usleep vi wc xargs yes";
 
@@ -59,6 +59,20 @@ impl Bundle {
             Value::Array(list) if name == "-" => list.push(value),
             other => other[name] = value,
         }
+    }
+
+    /// What a user who is not root can have: one id, which is root inside, and no control groups.
+    pub(crate) fn take_rights(&mut self) {
+        let ids = [rustix::process::geteuid().as_raw(), rustix::process::getegid().as_raw()];
+        let maps = ids.map(|id| json!([{"containerID": 0, "hostID": id, "size": 1}]));
+        self.set("/linux/namespaces/-", json!({"type": "user"}));
+        for (name, map) in ["uidMappings", "gidMappings"].into_iter().zip(maps) {
+            self.config["linux"][name] = map;
+        }
+        self.config["linux"].as_object_mut().expect("an object").remove("resources");
+        // The group of terminals is none of its.
+        self.config["mounts"][2]["options"] =
+            json!(["nosuid", "noexec", "newinstance", "ptmxmode=0666"]);
     }
 
     /// Takes a namespace away, so that the host's is what the container has.

@@ -11,7 +11,9 @@ use rustix::process::{Pid, WaitOptions, WaitStatus};
 use serde_json::{Value, json};
 
 use crate::bundle::{Bundle, populate};
-use crate::runtime::{Outcome, binary, code, finish, mounts_below, number};
+use crate::runtime::{
+    CGROUPS, Outcome, binary, code, finish, is_root, is_unified, mounts_below, number,
+};
 
 /// How long anything here may take before it counts as hanging.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
@@ -26,6 +28,8 @@ pub(crate) struct Container {
     pub(crate) bundle: Bundle,
     /// What is put between the options of all commands and the command.
     pub(crate) options: Vec<String>,
+    /// Where its control groups are in their hierarchies.
+    pub(crate) group: String,
     pid: Option<Pid>,
 }
 
@@ -46,8 +50,13 @@ impl Container {
         });
         let id = format!("stockade-runtime-{}-{}", process::id(), number());
         let mut bundle = Bundle::new(args);
-        bundle.set("/linux/cgroupsPath", json!(format!("/{id}")));
-        Self { id, bundle, options: Vec::new(), pid: None }
+        if is_root() {
+            bundle.set("/linux/cgroupsPath", json!(format!("/{id}")));
+        } else {
+            bundle.take_rights();
+        }
+        let group = id.clone();
+        Self { id, bundle, options: Vec::new(), group, pid: None }
     }
 
     /// One that runs a script.
@@ -212,9 +221,10 @@ impl Container {
         self.state()["status"].as_str().expect("a status").to_owned()
     }
 
-    /// A file of one of its control groups of version 1.
+    /// A file of the control group that has a controller: on version 2 the only one.
     pub(crate) fn group(&self, controller: &str, file: &str) -> PathBuf {
-        Path::new("/sys/fs/cgroup").join(controller).join(&self.id).join(file)
+        let hierarchy = if is_unified() { "" } else { controller };
+        Path::new(CGROUPS).join(hierarchy).join(&self.group).join(file)
     }
 
     /// What a file of one of its control groups says.
@@ -236,12 +246,10 @@ impl Container {
     /// All that there is of it: processes, control groups, mounts and files of the runtime's.
     pub(crate) fn traces(&self) -> Vec<String> {
         let mut found = Vec::new();
-        for entry in fs::read_dir("/sys/fs/cgroup").into_iter().flatten().flatten() {
-            let group = entry.path().join(&self.id);
-            if group.exists() {
-                found.push(group.display().to_string());
-            }
-        }
+        let hierarchies = fs::read_dir(CGROUPS).into_iter().flatten().flatten();
+        let hierarchies = hierarchies.map(|entry| entry.path()).chain([CGROUPS.into()]);
+        let groups = hierarchies.map(|hierarchy| hierarchy.join(&self.group));
+        found.extend(groups.filter(|group| group.exists()).map(|one| one.display().to_string()));
         let mounts = mounts_below(self.bundle.path());
         found.extend(mounts.iter().map(|point| format!("mount {}", point.display())));
         let state = self.state_root().join(&self.id);

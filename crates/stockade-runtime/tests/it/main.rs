@@ -79,7 +79,7 @@ impl Drop for Scratch {
 }
 
 fn binary() -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_stockade-oci"));
+    let mut command = Command::new(runtime::binary());
     command.stdin(Stdio::null());
     command
 }

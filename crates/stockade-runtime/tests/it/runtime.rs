@@ -72,19 +72,43 @@ pub(crate) fn skip(reason: &str) -> bool {
     true
 }
 
-/// Whether the test that asks is to be left out because this host cannot run a container with all it is
-/// tested with.
+/// Whether the test that asks is to be left out because this host cannot run a container. For a user
+/// who is not root it has a user namespace with one id, and no control groups.
 pub(crate) fn cannot_run() -> bool {
-    if !is_root() {
-        return skip("containers with control groups, devices and mounts are made by root");
-    }
     if !Path::new(BUSYBOX).is_file() {
         return skip("there is no /usr/bin/busybox to make a bundle of");
     }
-    if !Path::new("/sys/fs/cgroup/memory").is_dir() {
-        return skip("these tests read the files of control groups of version 1");
+    if !is_root() && !has_user_namespaces() {
+        return skip("this user cannot make user namespaces");
     }
     false
+}
+
+/// The same for a test of what root alone can have: control groups, devices, other ids.
+pub(crate) fn cannot_run_as_root() -> bool {
+    if !is_root() {
+        return skip("control groups, devices and other ids are for root to give");
+    }
+    if cannot_run() {
+        return true;
+    }
+    if !is_unified() && !Path::new(CGROUPS).join("memory").is_dir() {
+        return skip("there are no control groups that count memory, of either version");
+    }
+    false
+}
+
+/// Whether this process may make user namespaces.
+fn has_user_namespaces() -> bool {
+    Command::new(BUSYBOX).args(["unshare", "-U", "true"]).status().is_ok_and(|it| it.success())
+}
+
+/// Where control groups are mounted.
+pub(crate) const CGROUPS: &str = "/sys/fs/cgroup";
+
+/// Whether control groups are of version 2 and no other.
+pub(crate) fn is_unified() -> bool {
+    Path::new(CGROUPS).join("cgroup.controllers").is_file()
 }
 
 /// Whether the test that asks is to be left out besides because it is about what only Stockade does.

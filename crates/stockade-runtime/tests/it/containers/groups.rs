@@ -1,15 +1,33 @@
 //! Control groups: limits, what they count, and what they end.
 
 use std::fs;
+use std::path::Path;
 
 use serde_json::{Value, json};
 
 use crate::container::{Container, until};
-use crate::runtime::{cannot_run, finish};
+use crate::runtime::{
+    CGROUPS, Outcome, cannot_run, cannot_run_as_root, finish, is_root, is_unified, skip,
+};
+
+/// What files of a container's groups say, of those of the version that is here.
+fn say(container: &Container, v1: &[(&str, &str)], v2: &[&str]) -> Vec<String> {
+    if is_unified() {
+        return v2.iter().map(|file| container.group_says("", file)).collect();
+    }
+    v1.iter().map(|(controller, file)| container.group_says(controller, file)).collect()
+}
+
+/// Runs something in a container in the foreground.
+fn exec(container: &Container, script: &str) -> Outcome {
+    let mut command = container.runtime();
+    command.args(["exec", &container.id, "sh", "-c", script]);
+    container.run_with_files(&mut command)
+}
 
 #[test]
 fn limits_are_what_the_kernel_says_they_are() {
-    if cannot_run() {
+    if cannot_run_as_root() {
         return;
     }
     let resources = json!({
@@ -21,18 +39,29 @@ fn limits_are_what_the_kernel_says_they_are() {
     });
     let mut container = Container::sleeper().set("/linux/resources", resources);
     container.create().ok();
-    for (controller, file, value) in [
-        ("memory", "memory.limit_in_bytes", "67108864"),
-        ("memory", "memory.soft_limit_in_bytes", "33554432"),
-        ("cpu", "cpu.shares", "512"),
-        ("cpu", "cpu.cfs_quota_us", "50000"),
-        ("cpu", "cpu.cfs_period_us", "100000"),
-        ("cpuset", "cpuset.cpus", "0"),
-        ("cpuset", "cpuset.mems", "0"),
-        ("pids", "pids.max", "33"),
-    ] {
-        assert_eq!(container.group_says(controller, file), value, "{file}");
-    }
+    let v1 = [
+        (("memory", "memory.limit_in_bytes"), "67108864"),
+        (("memory", "memory.soft_limit_in_bytes"), "33554432"),
+        (("cpu", "cpu.shares"), "512"),
+        (("cpu", "cpu.cfs_quota_us"), "50000"),
+        (("cpu", "cpu.cfs_period_us"), "100000"),
+        (("cpuset", "cpuset.cpus"), "0"),
+        (("cpuset", "cpuset.mems"), "0"),
+        (("pids", "pids.max"), "33"),
+    ];
+    let v2 = [
+        ("memory.max", "67108864"),
+        ("memory.low", "33554432"),
+        ("cpu.weight", "59"),
+        ("cpu.max", "50000 100000"),
+        ("cpuset.cpus", "0"),
+        ("cpuset.mems", "0"),
+        ("pids.max", "33"),
+    ];
+    let said = say(&container, &v1.map(|(file, _)| file), &v2.map(|(file, _)| file));
+    let all = v1.map(|(_, value)| value);
+    let expected = if is_unified() { &v2.map(|(_, value)| value)[..] } else { &all[..] };
+    assert_eq!(said, expected);
     let pid = container.pid().as_raw_nonzero().to_string();
     for controller in ["memory", "cpu", "cpuacct", "cpuset", "pids", "freezer", "blkio", "devices"]
     {
@@ -45,38 +74,41 @@ fn limits_are_what_the_kernel_says_they_are() {
 
 #[test]
 fn update_changes_limits_of_a_running_container() {
-    if cannot_run() {
+    if cannot_run_as_root() {
         return;
     }
-    let container = Container::sleeping();
+    let refused = json!({"path": "/dev/refused", "type": "c", "major": 1, "minor": 11});
+    let mut container = Container::sleeper().set("/linux/devices", json!([refused]));
+    container.started();
     let document = json!({"memory": {"limit": 48 << 20}, "cpu": {"quota": 20_000, "period": 50_000,
         "shares": 256}, "pids": {"limit": 44}});
     fs::write(container.file("resources.json"), document.to_string()).expect("a file");
     let input = fs::File::open(container.file("resources.json")).expect("a file");
     let mut command = container.runtime();
     finish(command.args(["update", "--resources", "-"]).arg(&container.id).stdin(input)).ok();
-    let limits = || {
-        [
-            container.group_says("memory", "memory.limit_in_bytes"),
-            container.group_says("cpu", "cpu.cfs_quota_us"),
-            container.group_says("cpu", "cpu.shares"),
-            container.group_says("pids", "pids.max"),
-        ]
-    };
-    assert_eq!(limits(), ["50331648", "20000", "256", "44"]);
+    let v1 = [
+        ("memory", "memory.limit_in_bytes"),
+        ("cpu", "cpu.cfs_quota_us"),
+        ("cpu", "cpu.shares"),
+        ("pids", "pids.max"),
+    ];
+    let limits = || say(&container, &v1, &["memory.max", "cpu.max", "cpu.weight", "pids.max"]);
+    let cpu = if is_unified() { ["20000 50000", "35"] } else { ["20000", "256"] };
+    assert_eq!(limits(), ["50331648", cpu[0], cpu[1], "44"]);
     container.on(&["update", "--memory", "33554432", "--pids-limit", "55"]).ok();
-    assert_eq!(limits(), ["33554432", "20000", "256", "55"]);
+    assert_eq!(limits(), ["33554432", cpu[0], cpu[1], "55"]);
     fs::write(container.file("resources.json"), "{}").expect("a file");
     let file = container.file("resources.json");
     container.on(&["update", "--resources", file.to_str().expect("a name")]).ok();
-    assert_eq!(limits(), ["33554432", "20000", "256", "55"]);
+    assert_eq!(limits(), ["33554432", cpu[0], cpu[1], "55"]);
     // Devices are as they were.
-    assert!(!container.group_says("devices", "devices.list").contains("a *:* rwm"));
+    let outcome = exec(&container, "head -c 1 /dev/refused");
+    assert!(outcome.code != 0 && outcome.stderr.contains("not permitted"), "{outcome:?}");
 }
 
 #[test]
 fn events_tell_what_a_container_uses() {
-    if cannot_run() {
+    if cannot_run_as_root() {
         return;
     }
     let container = Container::sleeping();
@@ -94,20 +126,21 @@ fn events_tell_what_a_container_uses() {
 
 #[test]
 fn too_much_memory_ends_the_program() {
-    if cannot_run() {
+    if cannot_run_as_root() {
         return;
     }
     let limit = json!({"limit": 16 << 20, "swap": 16 << 20});
     let mut container =
         Container::new(&["tail", "/dev/zero"]).set("/linux/resources/memory", limit);
     assert_eq!(container.run().0, 137);
-    let control = container.group_says("memory", "memory.oom_control");
+    let file = if is_unified() { "memory.events" } else { "memory.oom_control" };
+    let control = container.group_says("memory", file);
     assert!(control.lines().any(|line| line == "oom_kill 1"), "{control}");
 }
 
 #[test]
 fn too_many_processes_are_refused() {
-    if cannot_run() {
+    if cannot_run_as_root() {
         return;
     }
     let script = "(for i in 1 2 3 4 5 6 7 8 9; do sleep 1000 & done); sleep 1000; true";
@@ -121,7 +154,7 @@ fn too_many_processes_are_refused() {
 
 #[test]
 fn devices_are_those_of_the_configuration() {
-    if cannot_run() {
+    if cannot_run_as_root() {
         return;
     }
     let script = "head -c 4 /dev/own | wc -c; stat -c '%a %u %g %t:%T' /dev/own; \
@@ -143,7 +176,7 @@ fn devices_are_those_of_the_configuration() {
 
 #[test]
 fn kill_all_reaches_what_has_left_the_first_processs_session() {
-    if cannot_run() {
+    if cannot_run_as_root() {
         return;
     }
     // In the host's namespace of processes nothing else would end it.
@@ -160,7 +193,7 @@ fn kill_all_reaches_what_has_left_the_first_processs_session() {
 
 #[test]
 fn groups_that_the_container_made_below_its_own_are_removed_too() {
-    if cannot_run() {
+    if cannot_run_as_root() {
         return;
     }
     let mut container = Container::script("sleep 1000 & echo; wait");
@@ -182,17 +215,125 @@ fn groups_that_the_container_made_below_its_own_are_removed_too() {
 
 #[test]
 fn a_mount_of_control_groups_shows_the_containers_own_and_no_more() {
-    if cannot_run() {
+    if cannot_run_as_root() {
         return;
     }
-    let script = "cat /sys/fs/cgroup/pids/pids.max; wc -l < /sys/fs/cgroup/pids/cgroup.procs; \
-        mkdir /sys/fs/cgroup/pids/new";
+    let dir = if is_unified() { "/sys/fs/cgroup" } else { "/sys/fs/cgroup/pids" };
+    let script = format!("cd {dir}; cat pids.max; wc -l < cgroup.procs; mkdir new");
     let mount = json!({"destination": "/sys/fs/cgroup", "type": "cgroup", "source": "cgroup",
         "options": ["nosuid", "noexec", "nodev", "relatime", "ro"]});
-    let mut container = Container::script(script)
+    let mut container = Container::script(&script)
         .set("/mounts/-", mount)
         .set("/linux/resources/pids", json!({"limit": 21}));
     let (status, said) = container.run();
     assert_eq!((status, said.as_str()), (1, "21\n2\n"), "{}", container.stderr());
     assert!(container.stderr().contains("Read-only file system"), "{}", container.stderr());
+}
+
+#[test]
+fn in_a_namespace_of_its_own_the_containers_group_is_the_root() {
+    if cannot_run_as_root() {
+        return;
+    }
+    let dir = if is_unified() { "/sys/fs/cgroup" } else { "/sys/fs/cgroup/pids" };
+    let script =
+        format!("cut -d : -f 3 /proc/self/cgroup | sort -u; cat {dir}/pids.max; ls -d {dir}/*/");
+    let mount = json!({"destination": "/sys/fs/cgroup", "type": "cgroup", "source": "cgroup",
+        "options": ["nosuid", "noexec", "nodev", "ro"]});
+    let mut container = Container::script(&script)
+        .set("/mounts/-", mount)
+        .set("/linux/namespaces/-", json!({"type": "cgroup"}))
+        .set("/linux/resources/pids", json!({"limit": 22}));
+    // There is no group below it, which is what `ls` complains of.
+    assert_eq!(container.run(), (1, "/\n22\n".to_owned()), "{}", container.stderr());
+}
+
+#[test]
+fn whoever_listens_hears_that_memory_ran_out() {
+    if cannot_run_as_root() {
+        return;
+    }
+    let limit = json!({"limit": 16 << 20, "swap": 16 << 20});
+    let mut container =
+        Container::new(&["tail", "/dev/zero"]).set("/linux/resources/memory", limit);
+    container.create().ok();
+    let mut command = container.runtime();
+    let heard = fs::File::create(container.file("heard")).expect("a file");
+    command.args(["events", "--interval", "10ms", &container.id]).stdout(heard);
+    let mut listener = command.spawn().expect("the runtime starts");
+    let kinds = || fs::read_to_string(container.file("heard")).unwrap_or_default();
+    until("it listens", || kinds().contains(r#""type":"stats""#));
+    container.on(&["start"]).ok();
+    assert!(listener.wait().expect("it ends with the container").success());
+    assert!(kinds().contains(r#""type":"oom""#), "{}", kinds());
+    assert_eq!(container.wait(), 137);
+}
+
+/// Where groups beside the own one go, if they are for a user who is not root to make.
+fn delegated() -> Option<String> {
+    let own = fs::read_to_string("/proc/self/cgroup").ok()?;
+    let (above, _) = own.trim_end().strip_prefix("0::/")?.rsplit_once('/')?;
+    let procs = Path::new(CGROUPS).join(above).join("cgroup.procs");
+    fs::File::options().write(true).open(procs).ok()?;
+    Some(above.to_owned())
+}
+
+#[test]
+fn a_user_to_whom_groups_are_delegated_has_limits_and_pauses() {
+    if cannot_run() {
+        return;
+    }
+    let above = match delegated() {
+        Some(above) if !is_root() && is_unified() => above,
+        _ => {
+            skip("this is for a user who is not root, to whom a group of version 2 is delegated");
+            return;
+        }
+    };
+    let resources = json!({
+        "devices": [{"allow": false, "access": "rwm"}],
+        "memory": {"limit": 64 << 20}, "cpu": {"quota": 50_000}, "pids": {"limit": 20},
+    });
+    let script = "sleep 1000 & while :; do echo; sleep 0.01; done";
+    let mut container = Container::script(script).set("/linux/resources", resources);
+    container.group = format!("{above}/{}", container.id);
+    container.started();
+    let limits =
+        |container: &Container| say(container, &[], &["memory.max", "cpu.max", "pids.max"]);
+    assert_eq!(limits(&container), ["67108864", "50000 100000", "20"]);
+    container.on(&["update", "--pids-limit", "21"]).ok();
+    assert_eq!(limits(&container)[2], "21");
+    until("it runs", || !container.stdout().is_empty());
+    let pids = container.on(&["ps", "--format", "json"]).ok();
+    assert!(pids.stdout.matches(',').count() >= 1, "{pids:?}");
+    container.on(&["pause"]).ok();
+    assert_eq!(container.status(), "paused");
+    container.on(&["resume"]).ok();
+    assert_eq!(container.status(), "running");
+    exec(&container, "true").ok();
+    container.on(&["delete", "--force"]).ok();
+    assert_eq!(container.wait(), 137);
+    container.assert_gone();
+}
+
+/// As an init system inside does: its group hands on controllers, and so takes no process any more.
+#[test]
+fn exec_goes_where_the_first_process_is() {
+    if cannot_run_as_root() {
+        return;
+    }
+    if !is_unified() {
+        skip("on version 1 groups with groups in them take processes");
+        return;
+    }
+    let container = Container::sleeping();
+    fs::create_dir(container.group("", "inner")).expect("a group");
+    let pid = container.pid().as_raw_nonzero().to_string();
+    fs::write(container.group("", "inner/cgroup.procs"), pid).expect("it is moved");
+    fs::write(container.group("", "cgroup.subtree_control"), "+memory +pids").expect("handed on");
+    let outcome = exec(&container, "cat /proc/self/cgroup").ok();
+    assert_eq!(outcome.text(), format!("0::/{}/inner", container.group));
+    container.on(&["pause"]).ok();
+    assert_eq!(container.status(), "paused");
+    container.on(&["delete", "--force"]).ok();
 }

@@ -5,7 +5,7 @@ use std::fs;
 use serde_json::{Value, json};
 
 use crate::container::Container;
-use crate::runtime::cannot_run;
+use crate::runtime::{cannot_run, cannot_run_as_root};
 
 /// A line of /proc/self/status of a container with this process.
 fn status(line: &str, process: &[(&str, Value)]) -> String {
@@ -19,7 +19,7 @@ fn status(line: &str, process: &[(&str, Value)]) -> String {
 
 #[test]
 fn the_user_and_the_groups_are_those_of_the_configuration() {
-    if cannot_run() {
+    if cannot_run_as_root() {
         return;
     }
     let mut container = Container::script("id -u; id -g; id -G; umask; touch /tmp/new");
@@ -35,7 +35,7 @@ fn the_user_and_the_groups_are_those_of_the_configuration() {
 
 #[test]
 fn capabilities_are_those_of_the_configuration_set_by_set() {
-    if cannot_run() {
+    if cannot_run_as_root() {
         return;
     }
     let (kill, raw) = (json!(["CAP_KILL"]), json!(["CAP_KILL", "CAP_NET_RAW"]));

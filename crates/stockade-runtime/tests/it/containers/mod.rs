@@ -12,3 +12,4 @@ mod modules;
 mod namespaces;
 mod seccomp;
 mod stages;
+mod systemd;

@@ -7,12 +7,12 @@ use serde_json::json;
 use stockade_guests::{Guest, HELLO, MEMORY_BOMB, PRINT_ARGS, PRINT_ENV, SPIN, WRITE_FILE};
 
 use crate::container::Container;
-use crate::runtime::{binary, cannot_run, is_not_ours, skip};
+use crate::runtime::{binary, cannot_run_as_root, is_not_ours, skip};
 
 /// Whether modules cannot be tried: the command that runs them is built beside the runtime, by whoever builds
 /// the whole workspace.
 fn cannot_run_modules() -> bool {
-    if cannot_run() || is_not_ours() {
+    if cannot_run_as_root() || is_not_ours() {
         return true;
     }
     let command = binary().with_file_name("stockade");

@@ -20,7 +20,8 @@ use rustix::process::{Pid, Signal, WaitOptions};
 
 use crate::container::PATIENCE;
 use crate::runtime::{
-    Outcome, TempDir, cannot_run, finish, is_stockade, mounts_below, number, skip,
+    Outcome, TempDir, cannot_run, cannot_run_as_root, finish, is_stockade, mounts_below, number,
+    skip,
 };
 
 /// How long an engine may take to be there.
@@ -36,6 +37,11 @@ pub(crate) struct Ground {
 impl Ground {
     /// A ground with the image in it, or nothing where a program is missing that an engine needs.
     fn new(programs: &[&str]) -> Option<Self> {
+        if cannot_run_as_root() { None } else { Self::of_user(programs) }
+    }
+
+    /// The same for whoever this is.
+    fn of_user(programs: &[&str]) -> Option<Self> {
         if cannot_run() {
             return None;
         }

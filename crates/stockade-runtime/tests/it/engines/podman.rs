@@ -4,10 +4,12 @@ use std::fs;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
+use rustix::process::{Pid, Signal};
+
 use super::image::NAME;
 use super::{Ground, find, say_version, skip, with_terminal};
 use crate::container::until;
-use crate::runtime::{Outcome, binary, finish};
+use crate::runtime::{Outcome, binary, finish, is_root};
 
 struct Podman {
     ground: Ground,
@@ -15,7 +17,22 @@ struct Podman {
 
 impl Podman {
     fn new() -> Option<Self> {
-        let ground = Ground::new(&["podman", "conmon", "script"])?;
+        Self::on(Ground::new(&["podman", "conmon", "script"])?, "overlay")
+    }
+
+    /// One of a user who is not root and has one id to give: podman makes the user root of a namespace, and
+    /// calls the runtime there.
+    fn of_user() -> Option<Self> {
+        if is_root() {
+            skip("this is about users who are not root");
+            return None;
+        }
+        let ground = Ground::of_user(&["podman", "conmon", "script"])?;
+        fs::create_dir(ground.file("user")).expect("a directory");
+        Self::on(ground, "vfs")
+    }
+
+    fn on(ground: Ground, driver: &str) -> Option<Self> {
         // It would raise limits to what it finds in the kernel, which not every root may.
         let config = format!(
             "[containers]\nnetns = \"none\"\ncgroupns = \"host\"\n\
@@ -27,7 +44,7 @@ impl Podman {
         fs::write(ground.file("containers.conf"), config).expect("a file");
         // It does not look for one of the host's.
         let config = format!(
-            "[storage]\ndriver = \"overlay\"\ngraphroot = \"{0}/root\"\nrunroot = \"{0}/run\"\n",
+            "[storage]\ndriver = \"{driver}\"\ngraphroot = \"{0}/root\"\nrunroot = \"{0}/run\"\n",
             ground.path().display()
         );
         fs::write(ground.file("storage.conf"), config).expect("a file");
@@ -45,6 +62,10 @@ impl Podman {
         command.arg("--runtime").arg(binary()).args(words);
         command.env("CONTAINERS_CONF", self.ground.file("containers.conf"));
         command.env("CONTAINERS_STORAGE_CONF", self.ground.file("storage.conf"));
+        if !is_root() {
+            command.env("XDG_RUNTIME_DIR", self.ground.file("user")).env("USER", "tester");
+            command.env("HOME", self.ground.path());
+        }
         command.env("XDG_CACHE_HOME", self.ground.path()).env("TMPDIR", self.ground.path());
         command
     }
@@ -75,6 +96,13 @@ impl Drop for Podman {
         // All its containers, and the mounts that it has for them.
         let _ = self.call(&["rm", "--all", "--force", "--time", "0"]);
         let _ = self.call(&["pod", "rm", "--all", "--force"]);
+        // Layers, whose modes would keep a user from removing them.
+        let _ = self.call(&["rmi", "--all", "--force"]);
+        // What holds a user's namespace between two commands.
+        let pause = fs::read_to_string(self.ground.file("tmp/pause.pid")).unwrap_or_default();
+        if let Some(pid) = pause.trim().parse().ok().and_then(Pid::from_raw) {
+            let _ = rustix::process::kill_process(pid, Signal::KILL);
+        }
         for controller in fs::read_dir("/sys/fs/cgroup").into_iter().flatten().flatten() {
             // Its own name for what pods are in.
             prune(&controller.path().join("libpod_parent"));
@@ -154,6 +182,42 @@ fn podman_watches_and_stops_containers_with_the_runtime() {
     podman.call(&["start", "one"]).ok();
     podman.call(&["rm", "--force", "--time", "0", "one"]).ok();
     assert_ne!(podman.call(&["inspect", "one"]).code, 0);
+    assert_eq!(podman.call(&["ps", "--all", "--quiet"]).ok().text(), "");
+}
+
+#[test]
+fn podman_of_a_user_runs_containers_with_the_runtime() {
+    let Some(podman) = Podman::of_user() else { return };
+    let run = |options: &[&str], words: &[&str]| {
+        let first = ["run", "--pull", "never", "--network", "none"];
+        podman.call(&[&first, options, &[NAME], words].concat())
+    };
+    let script = "id -u; awk '{ print $1, $2, $3 }' /proc/self/uid_map; grep Seccomp: /proc/self/status; exit 7";
+    let outcome = run(&["--rm"], &["sh", "-c", script]);
+    let user = rustix::process::geteuid().as_raw();
+    let said = format!("0\n0 {user} 1\nSeccomp:\t2");
+    assert_eq!((outcome.code, outcome.text()), (7, said.as_str()), "{outcome:?}");
+    assert_eq!(run(&["--rm"], &["nosuch"]).code, 127);
+    let words = ["run", "--pull", "never", "--network", "none", "--rm", "-t", NAME, "tty"];
+    let outcome = with_terminal(&podman.command(&words));
+    assert!(outcome.code == 0 && outcome.stdout.contains("/dev/pts/0"), "{outcome:?}");
+
+    run(
+        &["-d", "--name", "one", "--volume", &format!("{}:/given", podman.ground.text("user"))],
+        &["sleep", "1000"],
+    )
+    .ok();
+    let outcome = podman.call(&["exec", "one", "sh", "-c", "touch /given/new; echo in; exit 4"]);
+    assert_eq!((outcome.code, outcome.text()), (4, "in"), "{outcome:?}");
+    assert!(podman.ground.file("user/new").exists());
+    let status =
+        || podman.call(&["inspect", "--format", "{{.State.Status}}", "one"]).ok().text().to_owned();
+    assert_eq!(status(), "running");
+    podman.call(&["kill", "one"]).ok();
+    assert_eq!(podman.call(&["wait", "one"]).ok().text(), "137");
+    until("it is over", || status() == "exited");
+    podman.call(&["start", "one"]).ok();
+    podman.call(&["rm", "--force", "--time", "0", "one"]).ok();
     assert_eq!(podman.call(&["ps", "--all", "--quiet"]).ok().text(), "");
 }
 
