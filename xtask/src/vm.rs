@@ -48,9 +48,9 @@ pub(crate) fn run() -> Outcome {
     let built = build::run(&metadata)?;
     let begun = Instant::now();
     let folder = metadata.target_directory.join("vm");
-    let kernel = kernel::image(&folder)?;
+    let (kernel, overlay) = kernel::image(&folder)?;
     let systemd = manager::unpacked(&folder)?;
-    let disk = disk::make(&folder, &systemd, &built)?;
+    let disk = disk::make(&folder, &overlay, &systemd, &built)?;
     let mut machine = Machine::boot(&kernel, &disk, &folder.join("console.log"), PATIENCE)?;
     let mut results = Results::default();
     while let Some(line) = machine.line() {
@@ -59,7 +59,7 @@ pub(crate) fn run() -> Outcome {
         }
     }
     let complaint = machine.end();
-    println!("vm: {} s from disk to power-off", begun.elapsed().as_secs());
+    println!("vm: {} s from disk to power-off: {}", begun.elapsed().as_secs(), results.times());
     judge(results, complaint)
 }
 

@@ -7,8 +7,14 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 /// The crates whose integration tests also run as an unprivileged user.
-const ROOTLESS: [&str; 5] =
-    ["stockade-namespace", "stockade-wasm", "stockade", "stockade-conformance", "stockade-cli"];
+const ROOTLESS: [&str; 6] = [
+    "stockade-namespace",
+    "stockade-wasm",
+    "stockade",
+    "stockade-conformance",
+    "stockade-cli",
+    "stockade-runtime",
+];
 
 /// Executables, each by a name for the reader.
 #[derive(Default)]
@@ -20,6 +26,8 @@ pub(crate) struct Built {
     pub(crate) units: Option<PathBuf>,
     /// The `stockade` program.
     pub(crate) cli: Option<PathBuf>,
+    /// The container runtime.
+    pub(crate) oci: Option<PathBuf>,
 }
 
 /// One message of `cargo build --message-format=json`, as far as it is read here.
@@ -92,6 +100,8 @@ impl Built {
             self.endurance.insert(target, file);
         } else if package == "stockade-cli" && is("bin") {
             self.cli = Some(file);
+        } else if package == "stockade-runtime" && is("bin") {
+            self.oci = Some(file);
         }
     }
 }

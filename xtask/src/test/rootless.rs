@@ -22,7 +22,11 @@ pub(super) fn run(built: &Built) -> Outcome<Tally> {
         Ok(words) => without_cgroups(&words),
         Err(_) => host::features(Some(USER)),
     };
-    let cli = built.cli.as_deref().map(|file| stage.copy("stockade", file)).transpose()?;
+    let program = |name: &str, file: &Option<PathBuf>| {
+        file.as_deref().map(|file| stage.copy(name, file)).transpose()
+    };
+    let cli = program("stockade", &built.cli)?;
+    let oci = program("stockade-oci", &built.oci)?;
 
     println!("\nrootless: as uid {USER}");
     let mut tally = Tally::default();
@@ -40,8 +44,10 @@ pub(super) fn run(built: &Built) -> Outcome<Tally> {
         for name in ["HOME", "TMPDIR", "CARGO_HOME", "CARGO_TARGET_DIR", "CARGO_TARGET_TMPDIR"] {
             command.env(name, stage.home());
         }
-        if let Some(cli) = &cli {
-            command.env("STOCKADE_TEST_BIN", cli);
+        for (name, program) in [("STOCKADE_TEST_BIN", &cli), ("STOCKADE_OCI_BIN", &oci)] {
+            if let Some(program) = program {
+                command.env(name, program);
+            }
         }
         tally.add(watch(&mut command, &expect)?);
     }

@@ -15,7 +15,8 @@ const SCRIPTS: [(&str, &str); 2] =
     [("inside.sh", include_str!("inside.sh")), ("managed.sh", include_str!("managed.sh"))];
 
 /// The test binaries that `inside.sh` runs.
-const TESTS: [&str; 3] = ["stockade-namespace-it", "stockade-cli-it", "stockade-it"];
+const TESTS: [&str; 4] =
+    ["stockade-namespace-it", "stockade-cli-it", "stockade-it", "stockade-runtime-it"];
 
 /// What is there before the tests begin. The rest of the root is links into `/usr`.
 const FOLDERS: [&str; 11] =
@@ -24,7 +25,12 @@ const LINKS: [(&str, &str); 4] =
     [("bin", "usr/bin"), ("sbin", "usr/bin"), ("lib", "usr/lib"), ("lib64", "usr/lib64")];
 
 /// Fills a folder, and makes a file system of it in a file, whose path is returned.
-pub(super) fn make(folder: &Path, systemd: &Path, built: &Built) -> Outcome<PathBuf> {
+pub(super) fn make(
+    folder: &Path,
+    overlay: &Path,
+    systemd: &Path,
+    built: &Built,
+) -> Outcome<PathBuf> {
     let root = folder.join("root");
     let failure = |error| format!("{}: {error}", root.display());
     if root.exists() {
@@ -38,6 +44,7 @@ pub(super) fn make(folder: &Path, systemd: &Path, built: &Built) -> Outcome<Path
     }
     manager::copy(systemd, &root)?;
     let tree = Tree(root);
+    tree.copy(overlay, "overlay.ko")?;
     SCRIPTS.into_iter().try_for_each(|(name, text)| tree.script(name, text))?;
     let mut programs =
         vec![tree.copy(&command::find("busybox", &[]).ok_or("no busybox")?, "usr/bin/busybox")?];
@@ -48,8 +55,10 @@ pub(super) fn make(folder: &Path, systemd: &Path, built: &Built) -> Outcome<Path
     let file =
         built.units.as_deref().ok_or("the unit tests of stockade-namespace were not built")?;
     programs.push(tree.copy(file, "tests/stockade-namespace-units")?);
-    let file = built.cli.as_deref().ok_or("the `stockade` program was not built")?;
-    programs.push(tree.copy(file, "tests/stockade")?);
+    for (name, file) in [("stockade", &built.cli), ("stockade-oci", &built.oci)] {
+        let file = file.as_deref().ok_or(format!("the `{name}` program was not built"))?;
+        programs.push(tree.copy(file, &format!("tests/{name}"))?);
+    }
     programs.push(tree.python()?);
     tree.libraries(&programs)?;
     tree.pack(&folder.join("disk.ext4"))

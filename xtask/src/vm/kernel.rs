@@ -8,23 +8,29 @@ use std::path::{Path, PathBuf};
 /// The package that names the current one.
 const LATEST: &str = "linux-image-cloud-amd64";
 
-/// Gives the path of the kernel, unpacked below `folder` unless it is there.
+/// What is a module there, and needed: nothing else is loaded.
+const OVERLAY: &str = "kernel/fs/overlayfs/overlay.ko";
+
+/// Gives the paths of the kernel and of its module for overlays, unpacked below `folder` unless they are
+/// there.
 ///
 /// # Errors
 /// Where this is not Debian, or the package cannot be had.
-pub(super) fn image(folder: &Path) -> Outcome<PathBuf> {
+pub(super) fn image(folder: &Path) -> Outcome<(PathBuf, PathBuf)> {
     let root = folder.join("kernel");
-    if let Some(image) = find(&root) {
-        return Ok(image);
+    if let Some(found) = find(&root) {
+        return Ok(found);
     }
     debian::unpack(&root, &[LATEST], |depends, _| debian::named(depends, "linux-image-"))?;
-    find(&root).ok_or(format!("the package of {LATEST} holds no kernel"))
+    find(&root).ok_or(format!("the package of {LATEST} holds no kernel, or no overlays"))
 }
 
-fn find(root: &Path) -> Option<PathBuf> {
-    let entries = fs::read_dir(root.join("boot")).ok()?;
-    let mut files = entries.filter_map(|entry| Some(entry.ok()?.path()));
-    files.find(|file| {
-        file.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(b"vmlinuz-"))
+fn find(root: &Path) -> Option<(PathBuf, PathBuf)> {
+    let mut entries = fs::read_dir(root.join("boot")).ok()?.flatten();
+    entries.find_map(|entry| {
+        let name = entry.file_name().into_string().ok()?;
+        let version = name.strip_prefix("vmlinuz-")?;
+        let overlay = root.join("lib/modules").join(version).join(OVERLAY);
+        overlay.is_file().then(|| (entry.path(), overlay))
     })
 }

@@ -18,7 +18,7 @@ as() {
     $before su "$1" -c "cd && TMPDIR=\$HOME exec $2"
 }
 
-export STOCKADE_TEST_BIN=/tests/stockade STOCKADE_TEST_SLOW=10
+export STOCKADE_TEST_BIN=/tests/stockade STOCKADE_OCI_BIN=/tests/stockade-oci STOCKADE_TEST_SLOW=10
 export STOCKADE_TEST_EXPECT=userns,landlock,cgroup
 tests='conformance::limits:: warden_loss::a_killed host_process::a_host'
 
@@ -28,6 +28,7 @@ before=
 as root '/tests/stockade doctor'
 run root stockade-namespace-it $tests
 run root stockade-cli-it doctor::a_program limits::memory limits::cpus
+run root stockade-runtime-it containers::systemd::
 
 # A user who has logged in: in a scope as a login manager makes it, with a service manager beside it.
 echo '==> tier login'

@@ -10,7 +10,8 @@ const PACKAGES: [&str; 2] = ["systemd", "dbus-daemon"];
 
 /// What is left of the packages: their libraries, units and these programs.
 const LIBRARIES: [&str; 2] = ["lib", "usr/lib"];
-const PROGRAMS: [(&str, &str); 3] = [
+const PROGRAMS: [(&str, &str); 4] = [
+    ("usr/bin/busctl", "usr/bin/busctl"),
     ("usr/bin/systemd-run", "usr/bin/systemd-run"),
     ("bin/systemctl", "usr/bin/systemctl"),
     ("usr/bin/dbus-daemon", "usr/bin/dbus-daemon"),
