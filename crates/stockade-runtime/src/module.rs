@@ -15,9 +15,9 @@ use std::path::{Path, PathBuf};
 use oci_spec::runtime::{Mount, Process, Spec};
 use rustix::fs::{
     CWD, FileType, MemfdFlags, Mode, OFlags, ResolveFlags, fstat, memfd_create, mkdir, mknodat,
-    openat2,
+    open, openat2,
 };
-use rustix::io::{FdFlags, fcntl_setfd};
+use rustix::io::{Errno, FdFlags, fcntl_setfd};
 use rustix::mount::{
     MountFlags, MountPropagationFlags, MoveMountFlags, OpenTreeFlags, mount, mount_change,
     move_mount, open_tree,
@@ -45,7 +45,16 @@ pub(crate) struct Module {
     policy: OwnedFd,
     module: OwnedFd,
     /// The root and the sources of binds.
-    files: Vec<OwnedFd>,
+    files: Vec<Source>,
+}
+
+/// Where a file or a directory comes from.
+#[derive(Debug)]
+enum Source {
+    /// A mount of it, which is nowhere yet.
+    Mount(OwnedFd),
+    /// For a user who may mount only in the container's namespaces: that user has a way to it.
+    Path(PathBuf),
 }
 
 impl Module {
@@ -66,7 +75,9 @@ impl Module {
     pub(crate) fn open(spec: &Spec, process: &Process, bundle: &Path) -> Outcome<Self> {
         let path = spec.root().as_ref().map_or(Path::new("rootfs"), |root| root.path());
         let path = bundle.join(path);
-        let root = copy(&path).context(|| format!("invalid rootfs {}", path.display()))?;
+        let what = || format!("invalid rootfs {}", path.display());
+        let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
+        let root = open(&path, flags, Mode::empty()).context(what)?;
         let name = process.args().as_ref().and_then(|args| args.first()).map_or("", String::as_str);
         let inside = process.cwd().join(name);
         let resolve = ResolveFlags::IN_ROOT | ResolveFlags::NO_MAGICLINKS;
@@ -74,7 +85,7 @@ impl Module {
         let module =
             openat2(&root, inner, OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty(), resolve)
                 .context(|| format!("exec: {name:?}"))?;
-        let mut files = vec![root];
+        let mut files = vec![Source::of(&path).context(what)?];
         let policy = policy(spec, process, bundle, &mut files)?;
         Ok(Self { command: command()?, policy: written(&policy)?, module, files })
     }
@@ -83,13 +94,15 @@ impl Module {
     /// descriptors by, and the container's files in a place that its user can reach, whichever folders
     /// they are in. What the host has in that place, which is sockets above all, is out of sight.
     pub(crate) fn settle(&self) -> Outcome<()> {
+        // Before something is mounted above them.
+        let files = self.files.iter().map(Source::mount).collect::<Outcome<Vec<_>>>()?;
         let private = MountPropagationFlags::PRIVATE | MountPropagationFlags::REC;
         mount_change("/", private).context(|| "making mounts private".into())?;
         let flags = MountFlags::NOSUID | MountFlags::NODEV | MountFlags::NOEXEC;
         mount("proc", "/proc", "proc", flags, None).context(|| "mounting /proc".into())?;
         mount("tmpfs", PLACE, "tmpfs", flags, Some(c"mode=0755,size=64k"))
             .context(|| format!("mounting {PLACE}"))?;
-        for (number, file) in self.files.iter().enumerate() {
+        for (number, file) in files.iter().enumerate() {
             let place = place(number);
             let what = || format!("mounting {place}");
             let stat = fstat(file).context(what)?;
@@ -137,6 +150,23 @@ fn command() -> Outcome<PathBuf> {
     })
 }
 
+impl Source {
+    fn of(path: &Path) -> rustix::io::Result<Self> {
+        match copy(path) {
+            Err(Errno::PERM) => Ok(Self::Path(path.to_owned())),
+            mount => mount.map(Self::Mount),
+        }
+    }
+
+    /// The mount, made now if it was not before.
+    fn mount(&self) -> Outcome<OwnedFd> {
+        match self {
+            Self::Mount(mount) => mount.try_clone().context(|| "a mount".into()),
+            Self::Path(path) => copy(path).context(|| format!("mount {}", path.display())),
+        }
+    }
+}
+
 /// A mount of a file or a directory and of what is mounted in it, which is nowhere yet.
 fn copy(path: &Path) -> rustix::io::Result<OwnedFd> {
     let flags = OpenTreeFlags::OPEN_TREE_CLONE
@@ -161,7 +191,7 @@ fn policy(
     spec: &Spec,
     process: &Process,
     bundle: &Path,
-    files: &mut Vec<OwnedFd>,
+    files: &mut Vec<Source>,
 ) -> Outcome<Value> {
     let mut env = BTreeMap::new();
     for variable in process.env().iter().flatten() {
@@ -203,7 +233,7 @@ fn limits(spec: &Spec) -> Map<String, Value> {
 }
 
 /// Binds and memory filesystems. What the kernel's own filesystems show is not for a module.
-fn mounts(spec: &Spec, bundle: &Path, files: &mut Vec<OwnedFd>) -> Outcome<Vec<Value>> {
+fn mounts(spec: &Spec, bundle: &Path, files: &mut Vec<Source>) -> Outcome<Vec<Value>> {
     const KERNELS: [&str; 6] = ["proc", "sysfs", "devpts", "mqueue", "cgroup", "cgroup2"];
     let mut found = Vec::new();
     for mount in spec.mounts().iter().flatten() {
@@ -218,8 +248,8 @@ fn mounts(spec: &Spec, bundle: &Path, files: &mut Vec<OwnedFd>) -> Outcome<Vec<V
         match (kind, mount.source()) {
             ("tmpfs", _) => found.push(tmpfs(mount)),
             (_, Some(source)) if kind == "bind" || has("bind") || has("rbind") => {
-                let file =
-                    copy(&bundle.join(source)).context(|| format!("mount {}", source.display()))?;
+                let file = Source::of(&bundle.join(source))
+                    .context(|| format!("mount {}", source.display()))?;
                 let access = if has("ro") || has("rro") { "ro" } else { "rw" };
                 found.push(
                     json!({ "bind": place(files.len()), "target": target, "access": access }),
