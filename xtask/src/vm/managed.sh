@@ -37,10 +37,13 @@ chown tester:tester /run/user/60000
 chmod 700 /run/user/60000
 systemctl start user@60000.service || echo "the user's manager did not start"
 export XDG_RUNTIME_DIR=/run/user/60000
+before=
+as tester 'systemctl --user start dbus.service' || echo "the user's bus did not start"
 before='systemd-run --quiet --scope --collect --slice=user-60000.slice --property=TasksMax=infinity'
 as tester '/tests/stockade doctor'
 run tester stockade-namespace-it $tests
 run tester stockade-cli-it doctor::a_program limits::memory limits::cpus
+run tester stockade-runtime-it containers::systemd::a_unit
 
 # All scopes are gone with their hosts.
 sleep 2

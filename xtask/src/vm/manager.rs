@@ -18,11 +18,13 @@ const PROGRAMS: [(&str, &str); 4] = [
 ];
 
 /// The units of the machine's own, and the configuration of its bus.
-const FILES: [(&str, &str); 5] = [
+const FILES: [(&str, &str); 7] = [
     ("etc/systemd/system/tests.service", include_str!("managed/tests.service")),
     ("etc/systemd/system/user@.service", include_str!("managed/user@.service")),
     ("etc/systemd/system/dbus.service", include_str!("managed/dbus.service")),
     ("etc/systemd/system/dbus.socket", include_str!("managed/dbus.socket")),
+    ("etc/systemd/user/dbus.service", include_str!("managed/dbus.service")),
+    ("etc/systemd/user/dbus.socket", include_str!("managed/user-dbus.socket")),
     ("etc/dbus-1/system.conf", include_str!("managed/system.conf")),
 ];
 
