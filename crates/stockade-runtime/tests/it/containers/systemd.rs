@@ -66,40 +66,59 @@ fn assert_no_unit(name: &str) {
     until(&format!("{name} is gone"), || shown(name)["LoadState"] == "not-found");
 }
 
-#[test]
-fn a_unit_holds_a_container_and_its_limits_to_its_end() {
-    if cannot_run_units() {
-        return;
-    }
-    let mut resources = json!({
+/// One with a limit of each kind, and a device that is not for it, which are root's to give, as are sets of
+/// processors: those are not handed on to users here.
+fn limited() -> (Container, String) {
+    let (mut container, name) = unit(Container::sleeper());
+    let resources = json!({
         "devices": [{"allow": false, "access": "rwm"}],
         "memory": {"limit": 64 << 20, "reservation": 32 << 20, "swap": 64 << 20},
         "cpu": {"shares": 512, "quota": 50_000, "period": 100_000},
         "pids": {"limit": 33},
     });
-    // What is root's alone: sets of processors are not handed on to users here.
+    container.bundle.set("/linux/resources", resources);
+    let collect = json!({"org.systemd.property.CollectMode": "'inactive-or-failed'"});
+    container.bundle.set("/annotations", collect);
     if is_root() {
-        resources["cpu"]["cpus"] = json!("0");
-    }
-    let refused = json!({"path": "/dev/refused", "type": "c", "major": 5, "minor": 1});
-    let (container, name) = unit(Container::sleeper());
-    let mut container = container
-        .set("/linux/resources", resources)
-        .set("/annotations", json!({"org.systemd.property.CollectMode": "'inactive-or-failed'"}));
-    if is_root() {
+        container.bundle.set("/linux/resources/cpu/cpus", json!("0"));
+        let refused = json!({"path": "/dev/refused", "type": "c", "major": 5, "minor": 1});
         container.bundle.set("/linux/devices", json!([refused]));
     }
-    container.started();
-    let pid = container.pid().as_raw_nonzero().to_string();
-    assert_eq!(container.group_says("", "cgroup.procs"), pid);
-    let files = |container: &Container| {
+    (container, name)
+}
+
+/// What its groups say, also when the manager has read all anew, which undoes nothing.
+#[track_caller]
+fn assert_limits(container: &Container, limits: [&str; 5]) {
+    let said = || {
         ["memory.max", "memory.low", "cpu.weight", "cpu.max", "pids.max"]
             .map(|file| container.group_says("", file))
     };
-    let limits = ["67108864", "33554432", "59", "50000 100000", "33"];
-    assert_eq!(files(&container), limits);
-    let said = shown(&name);
-    for (property, value) in [
+    assert_eq!(said(), limits);
+    finish(manager().arg("daemon-reload")).ok();
+    assert_eq!(said(), limits);
+}
+
+#[track_caller]
+fn assert_properties(unit: &str, properties: &[(&str, &str)]) {
+    let said = shown(unit);
+    for (property, value) in properties {
+        let found = said.get(*property).map_or("", String::as_str);
+        assert_eq!(found, *value, "{property}");
+    }
+}
+
+#[test]
+fn a_unit_holds_a_container_and_its_limits_to_its_end() {
+    if cannot_run_units() {
+        return;
+    }
+    let (mut container, name) = limited();
+    container.started();
+    let pid = container.pid().as_raw_nonzero().to_string();
+    assert_eq!(container.group_says("", "cgroup.procs"), pid);
+    assert_limits(&container, ["67108864", "33554432", "59", "50000 100000", "33"]);
+    let properties = [
         ("ActiveState", "active"),
         ("Slice", "it-units.slice"),
         ("MemoryMax", "67108864"),
@@ -110,18 +129,12 @@ fn a_unit_holds_a_container_and_its_limits_to_its_end() {
         ("TasksMax", "33"),
         ("Delegate", "yes"),
         ("CollectMode", "inactive-or-failed"),
-    ] {
-        assert_eq!(said.get(property).map_or("", String::as_str), value, "{property}");
-    }
-    // What the manager reads anew does not undo anything, and neither does it open a device.
-    finish(manager().arg("daemon-reload")).ok();
-    assert_eq!(files(&container), limits);
-    let exec = |script: &str| {
-        let mut command = container.runtime();
-        command.args(["exec", &container.id, "sh", "-c", script]);
-        container.run_with_files(&mut command)
-    };
-    let outcome = exec("cat /proc/self/cgroup; true < /dev/refused");
+    ];
+    assert_properties(&name, &properties);
+    let mut command = container.runtime();
+    let script = "cat /proc/self/cgroup; true < /dev/refused";
+    let outcome =
+        container.run_with_files(command.args(["exec", &container.id, "sh", "-c", script]));
     let why = if is_root() { "not permitted" } else { "no such file" };
     assert!(outcome.code != 0 && outcome.stderr.contains(why), "{outcome:?}");
     assert_eq!(outcome.text(), format!("0::/{}", container.group));
@@ -131,13 +144,10 @@ fn a_unit_holds_a_container_and_its_limits_to_its_end() {
     fs::write(container.file("resources.json"), document.to_string()).expect("a file");
     let file = container.file("resources.json");
     container.on(&["update", "--resources", file.to_str().expect("a name")]).ok();
-    let limits = ["50331648", "33554432", "59", "20000 50000", "44"];
-    assert_eq!(files(&container), limits);
-    finish(manager().arg("daemon-reload")).ok();
-    assert_eq!(files(&container), limits);
-    let said = shown(&name);
-    assert_eq!([&said["MemoryMax"], &said["TasksMax"]], ["50331648", "44"]);
-    assert_eq!(said["CPUQuotaPerSecUSec"], "400ms");
+    assert_limits(&container, ["50331648", "33554432", "59", "20000 50000", "44"]);
+    let properties =
+        [("MemoryMax", "50331648"), ("TasksMax", "44"), ("CPUQuotaPerSecUSec", "400ms")];
+    assert_properties(&name, &properties);
 
     container.on(&["pause"]).ok();
     assert_eq!(container.status(), "paused");
