@@ -124,6 +124,10 @@ impl Cgroup {
             match group.enter(pid, init) {
                 Ok(()) => {}
                 Err(error) if self.forgives(&error) && !self.limited => {}
+                // A user in a session of its own may not take a process out of that; managers may.
+                Err(error) if is_forbidden(&error) && self.scope.is_some() => {
+                    self.scope.as_ref().map_or(Ok(()), |scope| scope.attach(pid))?;
+                }
                 // It could not be made for a unit, and need not be.
                 Err(error) if walk::is_gone(&error) && self.can_lack(group, &error) => {}
                 Err(error) => {

@@ -183,6 +183,13 @@ impl Scope {
         self.method("SetUnitProperties", &arguments)
     }
 
+    /// Has the manager move a process into the unit.
+    pub(super) fn attach(&self, pid: i32) -> Outcome<()> {
+        let pid = pid.to_string();
+        let arguments = ["ssau", &self.unit, "", "1", &pid].map(str::to_owned);
+        self.method("AttachProcessesToUnit", &arguments)
+    }
+
     /// Stops the unit. One that is gone is fine.
     pub(super) fn stop(&self) -> Outcome<()> {
         let gone = |failure: Failure| {
