@@ -46,7 +46,9 @@ impl Clocks {
 
     /// Has what this process clones be in a new namespace with these offsets.
     pub(super) fn make(&self) -> Outcome<()> {
-        new_time_namespace().context(|| "making a time namespace".into())?;
+        new_time_namespace().context(|| {
+            "making a time namespace with clocks of its own, which is for root".into()
+        })?;
         fs::write("/proc/self/timens_offsets", &self.lines)
             .context(|| format!("setting clocks: {}", self.lines.trim_end().replace('\n', ", ")))
     }

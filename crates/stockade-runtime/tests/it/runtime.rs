@@ -136,8 +136,15 @@ pub(crate) struct TempDir(PathBuf);
 
 impl TempDir {
     pub(crate) fn new() -> Self {
-        let name = format!("stockade-runtime-{}-{}", process::id(), number());
-        let dir = env::temp_dir().join(name);
+        Self::at(env::temp_dir().join(format!("stockade-runtime-{}-{}", process::id(), number())))
+    }
+
+    /// One with a short path, which podman wants of 50 characters at most.
+    pub(crate) fn short() -> Self {
+        Self::at(format!("/tmp/stockade-{}-{}", process::id(), number()).into())
+    }
+
+    fn at(dir: PathBuf) -> Self {
         fs::create_dir(&dir).expect("a fresh directory");
         Self(dir.canonicalize().expect("it is there"))
     }

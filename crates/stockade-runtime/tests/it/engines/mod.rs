@@ -54,7 +54,7 @@ impl Ground {
         let this = rustix::process::getpid();
         rustix::process::set_child_subreaper(Some(this)).expect("a subreaper");
         let ground = Self {
-            dir: TempDir::new(),
+            dir: TempDir::short(),
             group: format!("stockade-engine-{}-{}", process::id(), number()),
         };
         image::write(&ground.file("image.tar"));
