@@ -191,7 +191,8 @@ impl Store {
     }
 
     /// The same store, whose calls of [`load`](Self::load), [`pull`](Self::pull) and [`root`](Self::root) ask
-    /// several times a second whether to go on, on the thread that calls. If not, they end with an error of
+    /// several times a second whether to go on, on the thread that calls; a pull is at work on one more
+    /// meanwhile. If not, they end with an error of
     /// kind [`ErrorKind::Io`]. Nothing has a name then that had none before; what came of a pull is kept as if
     /// it had broken off.
     #[must_use]

@@ -13,8 +13,10 @@ use stockade_core::{Error, ErrorKind, Program, ProgramSource, Result, Sandbox};
 const MAGIC: &[u8; 4] = b"\0asm";
 
 /// Why the backend for native programs was chosen, where the caller left it open.
+#[cfg_attr(not(feature = "embed"), expect(unreachable_pub, reason = "for `embed` to export"))]
 pub const NATIVE: &str = "auto: the program is a native executable";
 /// Why the backend for modules was chosen, where the caller left it open.
+#[cfg_attr(not(feature = "embed"), expect(unreachable_pub, reason = "for `embed` to export"))]
 pub const MODULE: &str = "auto: the program is a WebAssembly binary";
 
 /// A sandbox of the backend that suits `program`, with what this build has: namespaces for a
