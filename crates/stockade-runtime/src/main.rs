@@ -33,6 +33,11 @@ use clap::Parser;
 use args::Args;
 
 fn main() -> ExitCode {
+    // Before the command line is read, which would be done twice. Any word that is spelled so will do: the
+    // commands make sure of it themselves, and say what is wrong.
+    if std::env::args_os().any(|word| sealed::COMMANDS.iter().any(|name| word == *name)) {
+        let _ = sealed::ensure();
+    }
     match Args::try_parse() {
         Ok(args) => commands::run(args),
         Err(error) => {

@@ -31,6 +31,9 @@ const FILE: &str = "/proc/self/exe";
 /// attempt where the first made no difference.
 const MARK: &str = "STOCKADE_OCI_SEALED";
 
+/// The commands that get into a container.
+pub(crate) const COMMANDS: [&str; 3] = ["create", "run", "exec"];
+
 /// What nobody may do to a copy in memory.
 const SEALS: SealFlags =
     SealFlags::SEAL.union(SealFlags::SHRINK).union(SealFlags::GROW).union(SealFlags::WRITE);

@@ -78,8 +78,6 @@ pub(crate) fn create<'a>(
     };
     let doors = cgroup.doors()?;
     let (child, ours) = clone(init, &namespaces, doors.as_ref())?;
-    state.init = Some(state::Init::of(child.pid)?);
-    entry.save(&state, lock)?;
     if namespaces.makes(LinuxNamespaceType::User) {
         maps::write(child.pid, linux)?;
     }
@@ -88,6 +86,9 @@ pub(crate) fn create<'a>(
         state.cgroup = cgroup.clone();
     }
     ours.name(child.pid)?;
+    // While it is at work. If this process is killed before, that one ends at its next turn.
+    state.init = Some(state::Init::of(child.pid)?);
+    entry.save(&state, lock)?;
 
     ours.expect(Turn::Hooks)?;
     run_hooks(spec, &state)?;
