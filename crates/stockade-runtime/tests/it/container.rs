@@ -243,13 +243,27 @@ impl Container {
         assert_eq!(self.traces(), Vec::<String>::new(), "left of {}", self.id);
     }
 
+    /// Its control groups.
+    fn groups(&self) -> impl Iterator<Item = PathBuf> {
+        let hierarchies = fs::read_dir(CGROUPS).into_iter().flatten().flatten();
+        let hierarchies = hierarchies.map(|entry| entry.path()).chain([CGROUPS.into()]);
+        hierarchies.map(|hierarchy| hierarchy.join(&self.group)).filter(|group| group.exists())
+    }
+
+    /// Removes its control groups, for a test that took from the runtime what it knew of them.
+    #[track_caller]
+    pub(crate) fn remove_groups(&self) {
+        // What was in them has been waited for, and may still be on its way out.
+        until("its groups are gone", || {
+            self.groups().for_each(|group| drop(fs::remove_dir(group)));
+            self.groups().next().is_none()
+        });
+    }
+
     /// All that there is of it: processes, control groups, mounts and files of the runtime's.
     pub(crate) fn traces(&self) -> Vec<String> {
         let mut found = Vec::new();
-        let hierarchies = fs::read_dir(CGROUPS).into_iter().flatten().flatten();
-        let hierarchies = hierarchies.map(|entry| entry.path()).chain([CGROUPS.into()]);
-        let groups = hierarchies.map(|hierarchy| hierarchy.join(&self.group));
-        found.extend(groups.filter(|group| group.exists()).map(|one| one.display().to_string()));
+        found.extend(self.groups().map(|group| group.display().to_string()));
         let mounts = mounts_below(self.bundle.path());
         found.extend(mounts.iter().map(|point| format!("mount {}", point.display())));
         let state = self.state_root().join(&self.id);

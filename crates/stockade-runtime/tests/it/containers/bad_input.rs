@@ -188,6 +188,7 @@ fn a_state_file_that_cannot_be_read_is_an_error_and_is_removed_by_force() {
         let pid = container.pid();
         let _ = rustix::process::kill_process(pid, rustix::process::Signal::KILL);
         assert_eq!(container.wait(), 137);
+        container.remove_groups();
     }
 }
 
@@ -203,9 +204,7 @@ fn force_removes_what_has_a_dead_state_file() {
     let _ = rustix::process::kill_process(pid, rustix::process::Signal::KILL);
     container.wait();
     assert!(!container.state_root().join(&container.id).exists());
-    for controller in ["memory", "pids"] {
-        let _ = fs::remove_dir(container.group(controller, ""));
-    }
+    container.remove_groups();
 }
 
 fn state_file(container: &Container) -> std::path::PathBuf {
